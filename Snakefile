@@ -1,0 +1,74 @@
+# greenup: from a point on the map to a foundation model, timed by the plants.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.27")
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from greenup.config import resolve
+from greenup.errors import UserError
+from greenup.plan import STAGES, Plan
+
+
+# Exactly one study file is read: paper.yaml only when no --configfile is given, since Snakemake would merge the two.
+if not workflow.configfiles:
+
+    configfile: str(Path(workflow.basedir, "config/paper.yaml"))
+
+
+if len(workflow.configfiles) > 1:
+    raise WorkflowError("more than one --configfile; mend: give one study file, with `like:` and overrides inside")
+
+try:
+    study = resolve(config, where=str(workflow.configfiles[0]))
+except UserError as error:
+    raise WorkflowError(str(error))
+
+plan = Plan(study)
+R = plan.root
+# Runtime keys go to jobs outside `params:`, so that changing them reruns nothing.
+RUNTIME = study.runtime.model_dump_json()
+SCRIPTS = str(Path(workflow.basedir, "scripts"))
+
+
+wildcard_constraints:
+    dataset="|".join(study.datasets),
+    model="|".join(study.models) or "none",
+    task="|".join(study.tasks) or "none",
+    shard=r"\d{4}",
+    protocol="linear|knn",
+    folds="random|blocks",
+
+
+report: "rules/report/workflow.rst"
+
+
+localrules:
+    all,
+    sites,
+    phenology,
+    scenes,
+    patches,
+    pretrain,
+    tasks,
+    evaluate,
+    paper,
+
+
+rule all:
+    default_target: True
+    input:
+        f"{R}/report.html",
+
+
+include: "rules/sites.smk"
+include: "rules/phenology.smk"
+include: "rules/scenes.smk"
+include: "rules/patches.smk"
+include: "rules/pretrain.smk"
+include: "rules/tasks.smk"
+include: "rules/evaluate.smk"
+include: "rules/paper.smk"

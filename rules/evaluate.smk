@@ -1,0 +1,53 @@
+# Numbers: one vector an image, and probes on the vectors.
+
+
+rule embed_images:
+    message:
+        "embeddings of {wildcards.task} by {wildcards.model}"
+    input:
+        unpack(lambda w: plan.embed_inputs(w.model, w.task)),
+    output:
+        f"{R}/embeddings/{{model}}/{{task}}.parquet",
+    params:
+        recipe=1,
+        model=lambda w: plan.json(plan.model(w.model)),
+        folder=lambda w: f"{R}/models/{w.model}",
+    log:
+        f"{R}/logs/embed_images/{{model}}/{{task}}.log",
+    benchmark:
+        f"{R}/benchmarks/evaluate/embed_images.{{model}}.{{task}}.tsv"
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS:q}/embed_images.py --model {params.model:q} --model-folder {params.folder:q}"
+        " --index {input.index:q} --statistics {input.statistics:q} --labels {input.labels:q} --threads {threads}"
+        " --runtime {RUNTIME:q} --out {output:q} --log {log:q}"
+
+
+rule run_probe:
+    message:
+        "{wildcards.protocol} probe ({wildcards.folds} folds) of {wildcards.model} on {wildcards.task}"
+    input:
+        embeddings=f"{R}/embeddings/{{model}}/{{task}}.parquet",
+        labels=f"{R}/tasks/{{task}}/labels.parquet",
+        folds=f"{R}/tasks/{{task}}/folds.parquet",
+    output:
+        scores=f"{R}/probes/{{model}}/{{task}}/{{protocol}}.{{folds}}.parquet",
+        predictions=f"{R}/probes/{{model}}/{{task}}/{{protocol}}.{{folds}}.predictions.parquet",
+    params:
+        task=lambda w: plan.settings(plan.task(w.task)),
+        settings=lambda w: plan.settings(study.evaluation.protocols)[w.protocol],
+        seed=study.seed,
+    log:
+        f"{R}/logs/run_probe/{{model}}/{{task}}/{{protocol}}.{{folds}}.log",
+    benchmark:
+        f"{R}/benchmarks/evaluate/run_probe.{{model}}.{{task}}.{{protocol}}.{{folds}}.tsv"
+    conda:
+        "../envs/train.yaml"
+    script:
+        "../scripts/run_probe.py"
+
+
+rule evaluate:
+    input:
+        plan.probes,

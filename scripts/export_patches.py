@@ -1,0 +1,31 @@
+"""Rule export_patches: the pixels of one shard, moved into place only when its ledger is final."""
+
+import argparse
+
+from greenup.config import Runtime, parse
+from greenup.config.data import Imagery, Patches
+from greenup.errors import job
+from greenup.files import read_table
+from greenup.imagery import open_source
+from greenup.patches.export import export_shard
+from greenup.schemas import SCENES, SITES
+
+parser = argparse.ArgumentParser(description=__doc__)
+for name in ("sites", "scenes", "imagery", "patches", "runtime", "work", "pixels", "ledger", "log"):
+    parser.add_argument(f"--{name}", required=True)
+parser.add_argument("--min-images", type=int, required=True)
+args = parser.parse_args()
+
+with job(args.log):
+    runtime = parse(Runtime, args.runtime)
+    export_shard(
+        read_table(args.sites, SITES),
+        read_table(args.scenes, SCENES),
+        open_source(parse(Imagery, args.imagery), runtime),
+        parse(Patches, args.patches),
+        min_images=args.min_images,
+        runtime=runtime,
+        work=args.work,
+        pixels=args.pixels,
+        ledger=args.ledger,
+    )

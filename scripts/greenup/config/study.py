@@ -1,0 +1,93 @@
+"""Configuration of a study: the root of what a user writes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from greenup.config.data import Block, Dataset, MiniatureImagery
+from greenup.config.learning import Evaluation, MiniatureLabels, Model, Paper, Task
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Runtime(Block):
+    """Keys that change how fast things go and never what comes out; changing them reruns nothing."""
+
+    workers: int = Field(1, ge=0)
+    """Processes that load images for training and embedding, beside the main one."""
+    requests: int = Field(20, gt=0)
+    """Requests in flight at once to a remote image source, per job."""
+    checkpoint_minutes: float = Field(10.0, gt=0)
+    """At most this much training is lost by an interruption."""
+
+
+class Study(Block):
+    """A study: named datasets, models and tasks, and how they are compared. Results go to results/<study>/."""
+
+    study: Name
+    """Name of the study and of its folder below results/."""
+    seed: int = 42
+    """Everything random is drawn from this and the name of what is drawn."""
+    datasets: dict[Name, Dataset]
+    models: dict[Name, Model] = {}
+    tasks: dict[Name, Task] = {}
+    evaluation: Evaluation = Evaluation()
+    paper: Paper = Paper()
+    runtime: Runtime = Runtime()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any image of this study is invented."""
+        return any(isinstance(d.imagery, MiniatureImagery) for d in self.datasets.values())
+
+    @property
+    def evaluated_models(self) -> tuple[str, ...]:
+        return self.evaluation.models or tuple(self.models)
+
+    @property
+    def evaluated_tasks(self) -> tuple[str, ...]:
+        return self.evaluation.tasks or tuple(self.tasks)
+
+    @model_validator(mode="after")
+    def _names(self) -> Study:
+        def known(name: str, among: dict, what: str, where: str) -> None:
+            if name not in among:
+                choices = ", ".join(among) or "none is defined"
+                raise ValueError(f"{where}: {what} {name!r} is not in this study; choose from: {choices}, or add it")
+
+        for name, model in self.models.items():
+            if model.dataset is not None:
+                known(model.dataset, self.datasets, "dataset", f"models.{name}.dataset")
+                dataset = self.datasets[model.dataset]
+                if dataset.imagery is None:
+                    raise ValueError(
+                        f"models.{name}.dataset: {model.dataset!r} has no images; give it seasons and imagery"
+                    )
+                lacking = [c for c in model.channels if c != "NDVI" and c not in dataset.patches.bands]
+                if lacking:
+                    raise ValueError(
+                        f"models.{name}.channels: {lacking[0]!r} is not exported by dataset {model.dataset!r}; add it "
+                        f"to datasets.{model.dataset}.patches.bands or leave it out"
+                    )
+        for name, task in self.tasks.items():
+            known(task.dataset, self.datasets, "dataset", f"tasks.{name}.dataset")
+            dataset = self.datasets[task.dataset]
+            if dataset.imagery is None:
+                raise ValueError(f"tasks.{name}.dataset: {task.dataset!r} has no images; give it seasons and imagery")
+            if isinstance(task.labels, MiniatureLabels) and not isinstance(dataset.imagery, MiniatureImagery):
+                raise ValueError(
+                    f"tasks.{name}.labels: source 'miniature' needs a dataset with imagery source 'miniature'"
+                )
+        for name in self.evaluation.models:
+            known(name, self.models, "model", "evaluation.models")
+        for name in self.evaluation.tasks:
+            known(name, self.tasks, "task", "evaluation.tasks")
+        for name in self.paper.fig1_datasets:
+            known(name, self.datasets, "dataset", "paper.fig1_datasets")
+        if self.paper.fig2_dataset:
+            known(self.paper.fig2_dataset, self.datasets, "dataset", "paper.fig2_dataset")
+            if self.datasets[self.paper.fig2_dataset].imagery is None:
+                raise ValueError(f"paper.fig2_dataset: {self.paper.fig2_dataset!r} has no images")
+        return self

@@ -1,0 +1,51 @@
+"""The one error a user is meant to read, and the frame in which every job runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class UserError(Exception):
+    """Something the user can mend: the message names file, field and value; ``mend`` says what to do.
+
+    Jobs print it as one message without a traceback (see `job`).
+    """
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+
+
+@contextmanager
+def job(log: str | Sequence[str] | None = None) -> Iterator[None]:
+    """Run the body of a rule's entry: log to stderr and to the rule's log file, end a `UserError` in one message.
+
+    ``log`` is ``snakemake.log`` or a path. Other exceptions pass through with their traceback, which also goes to the
+    log file.
+    """
+    path = log if isinstance(log, str) else (log[0] if log else None)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(path, mode="w"))
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True
+    )
+    try:
+        yield
+    except UserError as error:
+        logging.getLogger("greenup").error("error: %s", error)
+        raise SystemExit(1) from None
+    except Exception:
+        logging.getLogger("greenup").exception("this job failed")
+        raise SystemExit(1) from None
+    finally:
+        logging.shutdown()

@@ -1,0 +1,125 @@
+"""Reading and writing files so that a half-written one never carries its final name.
+
+Tables are Parquet (GeoParquet where a row is a place). Each carries in its metadata the name of its schema
+(`greenup.schemas`), whether its content is simulated, and the attribution line of its sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from greenup.errors import UserError
+from greenup.schemas import Schema
+
+_META = b"greenup"
+
+
+@contextmanager
+def atomic_path(final: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside ``final``; on success sync it and rename it into place, on failure remove it.
+
+    Two writers of one file do no harm: each has its own temporary name and the later rename wins whole.
+    """
+    final = Path(final)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:12]}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, final)
+        directory = os.open(final.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON (sorted keys as given, two-space indent) whole or not at all; NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON; a damaged file is a `UserError` that names it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({error})", "delete it and run again") from error
+
+
+def write_table(
+    path: str | Path, table: pd.DataFrame, schema: Schema, *, simulated: bool, attribution: str, **extra: Any
+) -> None:
+    """Check a table against its schema and write it as (Geo)Parquet whole or not at all.
+
+    ``extra`` (JSON-able) is kept in the file's metadata and comes back as ``read_table(...).attrs``.
+    """
+    table = schema.check(table, str(path))
+    meta = {"schema": schema.name, "simulated": simulated, "attribution": attribution, **extra}
+    if schema.is_geo:
+        frame = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs=4326)
+        with atomic_path(path) as temporary:
+            frame.to_parquet(temporary, index=False, compression="zstd")
+            arrow = pq.read_table(temporary)
+            _write_arrow(arrow, temporary, meta)
+    else:
+        with atomic_path(path) as temporary:
+            _write_arrow(pa.Table.from_pandas(table, preserve_index=False), temporary, meta)
+
+
+def _write_arrow(arrow: pa.Table, path: Path, meta: dict[str, Any]) -> None:
+    merged = {**(arrow.schema.metadata or {}), _META: json.dumps(meta).encode()}
+    pq.write_table(arrow.replace_schema_metadata(merged), path, compression="zstd")
+
+
+def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
+    """Read a table written by `write_table`; its metadata (simulated, attribution, ...) stands in ``.attrs``.
+
+    Raises `UserError` naming the file when it is missing, damaged, of another schema, or empty where rows are required.
+    """
+    path = Path(path)
+    try:
+        arrow = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file", "make it by running the workflow, or mend the path") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: damaged or not Parquet ({error})", "delete it and run again") from error
+    meta = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
+    if b"geo" in (arrow.schema.metadata or {}):
+        arrow = arrow.drop_columns(["geometry"])
+    table = arrow.to_pandas()
+    if schema is not None:
+        if meta.get("schema") not in (schema.name, None):
+            raise UserError(f"{path}: holds {meta['schema']!r}, expected {schema.name!r}", "check which file is given")
+        table = schema.check(table, str(path))
+    table.attrs.update(meta)
+    return table
+
+
+def checksum(*parts: bytes) -> str:
+    """128-bit BLAKE2b of some bytes as hexadecimal text."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

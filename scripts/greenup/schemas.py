@@ -1,0 +1,296 @@
+"""The schema of every table that passes between stages: columns, types, meaning.
+
+docs/files.md is written from these definitions (`python -m greenup.schemas`), so that any stage can be fed with a file
+from elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from greenup.errors import UserError
+
+_KINDS = {
+    "text": "string",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "boolean",
+    "time": "datetime64[us, UTC]",
+    "date": "datetime64[us]",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. ``kind``: text, int, float, bool, time (UTC), date, or list (of float32)."""
+
+    name: str
+    kind: str
+    doc: str
+    null: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table's columns, its key (unique together), and whether rows are places (GeoParquet)."""
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    is_geo: bool = False
+    may_be_empty: bool = False
+
+    def check(self, table: pd.DataFrame, where: str) -> pd.DataFrame:
+        """Return the table with exactly the schema's types and column order; extra columns are kept at the end.
+
+        Raises `UserError` for a missing column, a value of another type, a null where none may be, a repeated key, an
+        empty table, a latitude outside -90..90 or a longitude outside -180..180.
+        """
+        missing = [c.name for c in self.columns if c.name not in table.columns]
+        if missing:
+            raise UserError(f"{where}: column {missing[0]!r} is missing", f"a {self.name} table has {self.header()}")
+        if table.empty and not self.may_be_empty:
+            raise UserError(f"{where}: the {self.name} table has no rows", "look at the stage that made it")
+        out = {}
+        for c in self.columns:
+            values = table[c.name]
+            if c.kind != "list":
+                try:
+                    if c.kind == "time":
+                        values = pd.to_datetime(values, utc=True).astype(_KINDS[c.kind])
+                    else:
+                        values = values.astype(_KINDS[c.kind])
+                except (TypeError, ValueError) as error:
+                    raise UserError(f"{where}: column {c.name!r} is not {c.kind} ({error})", c.doc) from error
+            if not c.null and values.isna().any():
+                row = int(values.isna().to_numpy().argmax())
+                raise UserError(f"{where}: column {c.name!r}, row {row}: no value", c.doc)
+            out[c.name] = values
+        for extra in table.columns.difference(list(out), sort=False):
+            if extra != "geometry":
+                out[extra] = table[extra]
+        checked = pd.DataFrame(out).reset_index(drop=True)
+        checked.attrs.update(table.attrs)
+        for axis, limit in (("lat", 90.0), ("lon", 180.0)):
+            if self.is_geo and (bad := checked[axis].abs() > limit).any():
+                row = int(bad.to_numpy().argmax())
+                raise UserError(
+                    f"{where}: column {axis!r}, row {row}: {checked[axis][row]:g} is outside -{limit:g}..{limit:g}",
+                    "write degrees (WGS 84); are lon and lat swapped?",
+                )
+        if self.key and (twice := checked.duplicated(list(self.key))).any():
+            row = int(twice.to_numpy().argmax())
+            shown = ", ".join(str(checked[k][row]) for k in self.key)
+            raise UserError(f"{where}: {' + '.join(self.key)} {shown} stands twice (row {row})", "make it unique")
+        return checked
+
+    def header(self) -> str:
+        return ", ".join(c.name for c in self.columns)
+
+
+SEASONS: tuple[str, ...] = ("spring", "summer", "autumn", "winter")
+"""Season names of the evi and calendar rules; other rules number theirs (q1.., d1..) or name them freely."""
+
+SITES = Schema(
+    "sites",
+    "One row a site, in spatial order (shards are runs of rows).",
+    (
+        Column("site_id", "text", "unique name: the grid cell (12U_34R) or sampler and number"),
+        Column("lon", "float", "longitude, degrees east, WGS 84"),
+        Column("lat", "float", "latitude, degrees north, WGS 84"),
+        Column("stratum", "text", "what the site stands for: ecoregion, or climate zone x land cover"),
+        Column("climate_zone", "text", "Koeppen-Geiger main group and type, e.g. Cfb", null=True),
+        Column("land_cover", "text", "IGBP class of MCD12C1, e.g. evergreen_needleleaf_forest", null=True),
+        Column("biome", "text", "biome; in the packaged data approximated from climate zone and land cover", null=True),
+        Column("weight", "float", "sampling weight in pretraining"),
+        Column("shard", "int", "shard number, 0-based"),
+    ),
+    ("site_id",),
+    is_geo=True,
+)
+
+_DATES = tuple(
+    Column(name, "float", f"day of year 1..366 of {name.capitalize()}: {doc}", null=True)
+    for name, doc in (
+        ("greenup", "EVI first above 15 % of its amplitude"),
+        ("maturity", "EVI first above 90 %"),
+        ("senescence", "EVI last above 90 %"),
+        ("dormancy", "EVI last above 15 %"),
+    )
+)
+
+PHENOLOGY = Schema(
+    "phenology",
+    "Four dates a site: circular median over the years, gaps filled from one donor.",
+    (
+        Column("site_id", "text", "site"),
+        *_DATES,
+        Column("years", "int", "number of years behind the medians (0 when filled)"),
+        Column("origin", "text", "observed, filled, or none (no donor)"),
+        Column("donor_id", "text", "site the dates come from, when filled", null=True),
+        Column("donor_km", "float", "great-circle distance to the donor (km)", null=True),
+    ),
+    ("site_id",),
+)
+
+CURVES = Schema(
+    "curves",
+    "Vegetation-index series of a few sites, for figures and checks.",
+    (
+        Column("site_id", "text", "site"),
+        Column("time", "time", "time of the observation"),
+        Column("evi", "float", "enhanced vegetation index, -1..1"),
+        Column("clear", "bool", "whether the observation is free of cloud and snow"),
+    ),
+    ("site_id", "time"),
+    may_be_empty=True,
+)
+
+INTERVALS = Schema(
+    "seasons",
+    "Search intervals: a site x season may have several (one a year); days inclusive, UTC.",
+    (
+        Column("site_id", "text", "site"),
+        Column("season", "text", "season name"),
+        Column("year", "int", "year in which the interval begins"),
+        Column("first", "date", "first day"),
+        Column("middle", "date", "middle day"),
+        Column("last", "date", "last day"),
+    ),
+    ("site_id", "season", "year"),
+    may_be_empty=True,
+)
+
+SCENES = Schema(
+    "scenes",
+    "One row a site x season: the scene chosen, or why there is none.",
+    (
+        Column("site_id", "text", "site"),
+        Column("season", "text", "season name"),
+        Column("status", "text", "chosen, no_scene (none in the archive), cloudy (all above max_cloud), or no_season"),
+        Column("scene_id", "text", "scene identifier in its archive", null=True),
+        Column("time", "time", "acquisition time", null=True),
+        Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
+        Column("cloud_of", "text", "what the cloud cover speaks of: tile or patch", null=True),
+        Column("days_from_middle", "float", "days from the middle of its season (negative: before)", null=True),
+        Column("candidates", "int", "scenes in the season's intervals, of any cloud"),
+        Column("reason", "text", "why this scene, or why none"),
+    ),
+    ("site_id", "season"),
+    may_be_empty=True,
+)
+
+LEDGER = Schema(
+    "ledger",
+    "One row a site x season of a shard: what became of it. Row numbers point into the shard's pixel file.",
+    (
+        Column("site_id", "text", "site"),
+        Column("season", "text", "season name"),
+        Column("status", "text", "ok, no_scene, cloudy, no_season, masked, dropped (site with too few images)"),
+        Column("row", "int", "row in the pixel file (status ok)", null=True),
+        Column("scene_id", "text", "scene", null=True),
+        Column("time", "time", "acquisition time", null=True),
+        Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
+        Column("valid_fraction", "float", "share of 10 m pixels with data", null=True),
+        Column("epsg", "int", "UTM zone of the grid", null=True),
+        Column("west", "float", "outer west edge (m)", null=True),
+        Column("north", "float", "outer north edge (m)", null=True),
+        Column("checksum", "text", "BLAKE2b-128 of pixels and masks", null=True),
+        Column("cause", "text", "why, when not ok", null=True),
+    ),
+    ("site_id", "season"),
+    may_be_empty=True,
+)
+
+INDEX = Schema(
+    "index",
+    "A dataset's contents: one row an image that is there.",
+    (
+        Column("site_id", "text", "site"),
+        Column("season", "text", "season name"),
+        Column("lon", "float", "longitude of the site"),
+        Column("lat", "float", "latitude of the site"),
+        Column("stratum", "text", "stratum of the site"),
+        Column("land_cover", "text", "land cover of the site", null=True),
+        Column("weight", "float", "sampling weight in pretraining"),
+        Column("shard", "int", "shard number"),
+        Column("row", "int", "row in the shard's pixel file"),
+        Column("file", "text", "pixel file, relative to the study's folder"),
+        Column("scene_id", "text", "scene"),
+        Column("time", "time", "acquisition time"),
+        Column("cloud", "float", "cloud cover, percent", null=True),
+        Column("valid_fraction", "float", "share of 10 m pixels with data"),
+    ),
+    ("site_id", "season"),
+    is_geo=True,
+)
+
+LABELS = Schema(
+    "labels",
+    "One row an image of a task. Further columns hold the labels: `label` (class name) or one float column a target.",
+    (
+        Column("site_id", "text", "site"),
+        Column("season", "text", "season of the image"),
+        Column("lon", "float", "longitude"),
+        Column("lat", "float", "latitude"),
+    ),
+    ("site_id",),
+    is_geo=True,
+)
+
+FOLDS = Schema(
+    "folds",
+    "The part each image plays in each fold.",
+    (
+        Column("site_id", "text", "site"),
+        Column("folds", "text", "kind of split: random or blocks"),
+        Column("fold", "int", "fold number, 0-based"),
+        Column("part", "text", "train, val or test"),
+    ),
+    ("site_id", "folds", "fold"),
+)
+
+EMBEDDINGS = Schema(
+    "embeddings",
+    "One vector an image.",
+    (Column("site_id", "text", "site"), Column("embedding", "list", "float32 vector, all of one length")),
+    ("site_id",),
+)
+
+PROBES = Schema(
+    "probe",
+    "One row a fold x metric of one model, task, protocol and kind of folds.",
+    (
+        Column("model", "text", "model name"),
+        Column("task", "text", "task name"),
+        Column("protocol", "text", "linear or knn"),
+        Column("folds", "text", "random or blocks"),
+        Column("fold", "int", "fold number"),
+        Column("metric", "text", "metric name, e.g. macro_f1, r2_mean"),
+        Column("value", "float", "value as a fraction (0..1), not x 100"),
+        Column("n_test", "int", "images in the fold's test part"),
+    ),
+    ("model", "task", "protocol", "folds", "fold", "metric"),
+)
+
+ALL: tuple[Schema, ...] = (
+    SITES, PHENOLOGY, CURVES, INTERVALS, SCENES, LEDGER, INDEX, LABELS, FOLDS, EMBEDDINGS, PROBES
+)  # fmt: skip
+
+
+def to_markdown() -> str:
+    """All schemas as a Markdown page."""
+    lines = ["# Files between the stages", "", "Written from `scripts/greenup/schemas.py`; do not edit by hand.", ""]
+    for schema in ALL:
+        kind = "GeoParquet" if schema.is_geo else "Parquet"
+        lines += [f"## {schema.name} ({kind})", "", schema.doc, "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| `{c.name}` | {c.kind}{', may be empty' if c.null else ''} | {c.doc} |" for c in schema.columns]
+        lines += ["", f"Key: {' + '.join(f'`{k}`' for k in schema.key)}.", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(to_markdown())
