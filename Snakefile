@@ -12,7 +12,6 @@ from greenup.config import resolve
 from greenup.errors import UserError
 from greenup.plan import STAGES, Plan
 
-
 # Exactly one study file is read: paper.yaml only when no --configfile is given, since Snakemake would merge the two.
 if not workflow.configfiles:
 
@@ -29,9 +28,8 @@ except UserError as error:
 
 plan = Plan(study)
 R = plan.root
-# Runtime keys go to jobs outside `params:`, so that changing them reruns nothing.
-RUNTIME = study.runtime.model_dump_json()
-SCRIPTS = str(Path(workflow.basedir, "scripts"))
+# What may change without a rerun goes to jobs outside `params:`: the place of the checkout and the runtime keys.
+shell.prefix(plan.shell_prefix(workflow.basedir))
 
 
 wildcard_constraints:
@@ -56,6 +54,7 @@ localrules:
     tasks,
     evaluate,
     paper,
+    report,
 
 
 rule all:

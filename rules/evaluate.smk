@@ -2,31 +2,29 @@
 
 
 rule embed_images:
-    message:
-        "embeddings of {wildcards.task} by {wildcards.model}"
     input:
         unpack(lambda w: plan.embed_inputs(w.model, w.task)),
     output:
         f"{R}/embeddings/{{model}}/{{task}}.parquet",
-    params:
-        recipe=1,
-        model=lambda w: plan.json(plan.model(w.model)),
-        folder=lambda w: f"{R}/models/{w.model}",
     log:
         f"{R}/logs/embed_images/{{model}}/{{task}}.log",
     benchmark:
         f"{R}/benchmarks/evaluate/embed_images.{{model}}.{{task}}.tsv"
     conda:
         "../envs/train.yaml"
+    params:
+        recipe=1,
+        model=lambda w: plan.json(plan.model(w.model)),
+        folder=lambda w: f"{R}/models/{w.model}",
+    message:
+        "embeddings of {wildcards.task} by {wildcards.model}"
     shell:
-        "python {SCRIPTS:q}/embed_images.py --model {params.model:q} --model-folder {params.folder:q}"
+        'python "$SCRIPTS"/embed_images.py --model {params.model:q} --model-folder {params.folder:q}'
         " --index {input.index:q} --statistics {input.statistics:q} --labels {input.labels:q} --threads {threads}"
-        " --runtime {RUNTIME:q} --out {output:q} --log {log:q}"
+        ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 
 rule run_probe:
-    message:
-        "{wildcards.protocol} probe ({wildcards.folds} folds) of {wildcards.model} on {wildcards.task}"
     input:
         embeddings=f"{R}/embeddings/{{model}}/{{task}}.parquet",
         labels=f"{R}/tasks/{{task}}/labels.parquet",
@@ -34,16 +32,18 @@ rule run_probe:
     output:
         scores=f"{R}/probes/{{model}}/{{task}}/{{protocol}}.{{folds}}.parquet",
         predictions=f"{R}/probes/{{model}}/{{task}}/{{protocol}}.{{folds}}.predictions.parquet",
-    params:
-        task=lambda w: plan.settings(plan.task(w.task)),
-        settings=lambda w: plan.settings(study.evaluation.protocols)[w.protocol],
-        seed=study.seed,
     log:
         f"{R}/logs/run_probe/{{model}}/{{task}}/{{protocol}}.{{folds}}.log",
     benchmark:
         f"{R}/benchmarks/evaluate/run_probe.{{model}}.{{task}}.{{protocol}}.{{folds}}.tsv"
     conda:
         "../envs/train.yaml"
+    params:
+        task=lambda w: plan.settings(plan.task(w.task)),
+        settings=lambda w: plan.settings(study.evaluation.protocols)[w.protocol],
+        seed=study.seed,
+    message:
+        "{wildcards.protocol} probe ({wildcards.folds} folds) of {wildcards.model} on {wildcards.task}"
     script:
         "../scripts/run_probe.py"
 

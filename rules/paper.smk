@@ -2,142 +2,155 @@
 
 
 rule fig1:
-    message:
-        "Figure 1"
     input:
         [f"{R}/sites/{d}.parquet" for d in study.paper.fig1_datasets],
     output:
         png=report(f"{R}/paper/figures/fig1.png", caption="report/fig1.rst", category="Figures", labels={"figure": "1"}),
         pdf=f"{R}/paper/figures/fig1.pdf",
         csv=f"{R}/paper/figures/fig1.csv",
-    params:
-        names=study.paper.fig1_datasets,
     log:
         f"{R}/logs/fig1.log",
     benchmark:
         f"{R}/benchmarks/paper/fig1.tsv"
     conda:
         "../envs/figures.yaml"
+    params:
+        names=study.paper.fig1_datasets,
+    message:
+        "Figure 1"
     script:
         "../scripts/fig1.py"
 
 
 rule fig2:
-    message:
-        "Figure 2"
     input:
         sites=f"{R}/sites/{study.paper.fig2_dataset}.parquet",
         seasons=f"{R}/seasons/{study.paper.fig2_dataset}.parquet",
         phenology=[f"{R}/phenology/{d}.parquet" for d in plan.phenology if d == study.paper.fig2_dataset],
         curves=[f"{R}/phenology/{d}.curves.parquet" for d in plan.phenology if d == study.paper.fig2_dataset],
         index=f"{R}/datasets/{study.paper.fig2_dataset}/index.parquet",
-        pixels=plan.shard_files(study.paper.fig2_dataset, "patches/{dataset}/{shard}.h5")
-        if study.paper.fig2_dataset
-        else [],
+        pixels=(
+            plan.shard_files(study.paper.fig2_dataset, "patches/{dataset}/{shard}.h5")
+            if study.paper.fig2_dataset
+            else []
+        ),
     output:
         png=report(f"{R}/paper/figures/fig2.png", caption="report/fig2.rst", category="Figures", labels={"figure": "2"}),
         pdf=f"{R}/paper/figures/fig2.pdf",
         csv=f"{R}/paper/figures/fig2.csv",
-    params:
-        sites=study.paper.fig2_sites,
     log:
         f"{R}/logs/fig2.log",
     benchmark:
         f"{R}/benchmarks/paper/fig2.tsv"
     conda:
         "../envs/figures.yaml"
+    params:
+        sites=study.paper.fig2_sites,
+    message:
+        "Figure 2"
     script:
         "../scripts/fig2.py"
 
 
 rule training_figure:
-    message:
-        "training curves"
     input:
         [f"{R}/models/{m}/curves.csv" for m in plan.trained_models],
     output:
         png=report(
-            f"{R}/paper/figures/training.png", caption="report/training.rst", category="Figures", labels={"figure": "training"}
+            f"{R}/paper/figures/training.png",
+            caption="report/training.rst",
+            category="Figures",
+            labels={"figure": "training"},
         ),
         pdf=f"{R}/paper/figures/training.pdf",
         csv=f"{R}/paper/figures/training.csv",
-    params:
-        names=plan.trained_models,
     log:
         f"{R}/logs/training_figure.log",
     benchmark:
         f"{R}/benchmarks/paper/training_figure.tsv"
     conda:
         "../envs/figures.yaml"
+    params:
+        names=plan.trained_models,
+    message:
+        "training curves"
     script:
         "../scripts/training_figure.py"
 
 
 rule quality_figure:
-    message:
-        "data quality"
     input:
         ledgers=[plan.shard_files(d, "patches/{dataset}/{shard}.ledger.parquet") for d in plan.used],
         scenes=[plan.shard_files(d, "scenes/{dataset}/{shard}.parquet") for d in plan.used],
     output:
         png=report(
-            f"{R}/paper/figures/quality.png", caption="report/quality.rst", category="Figures", labels={"figure": "quality"}
+            f"{R}/paper/figures/quality.png",
+            caption="report/quality.rst",
+            category="Figures",
+            labels={"figure": "quality"},
         ),
         pdf=f"{R}/paper/figures/quality.pdf",
         csv=f"{R}/paper/figures/quality.csv",
-    params:
-        names=plan.used,
     log:
         f"{R}/logs/quality_figure.log",
     benchmark:
         f"{R}/benchmarks/paper/quality_figure.tsv"
     conda:
         "../envs/figures.yaml"
+    params:
+        names=plan.used,
+    message:
+        "data quality"
     script:
         "../scripts/quality_figure.py"
 
 
 rule results_table:
-    message:
-        "results table"
     input:
         plan.probes,
     output:
-        csv=report(f"{R}/paper/tables/results.csv", caption="report/results.rst", category="Tables", labels={"table": "results"}),
+        csv=report(
+            f"{R}/paper/tables/results.csv",
+            caption="report/results.rst",
+            category="Tables",
+            labels={"table": "results"},
+        ),
         md=f"{R}/paper/tables/results.md",
         tex=f"{R}/paper/tables/results.tex",
         html=f"{R}/paper/tables/results.html",
-    params:
-        metrics={t: plan.task(t).metric for t in study.evaluated_tasks},
-        models=study.evaluated_models,
     log:
         f"{R}/logs/results_table.log",
     benchmark:
         f"{R}/benchmarks/paper/results_table.tsv"
     conda:
         "../envs/figures.yaml"
+    params:
+        metrics={t: plan.task(t).metric for t in study.evaluated_tasks},
+        models=study.evaluated_models,
+    message:
+        "results table"
     script:
         "../scripts/results_table.py"
 
 
 rule write_report:
-    message:
-        "report"
     input:
         figures=list(plan.figures.values()),
         tables=[p.replace(".csv", ".html") for p in plan.tables.values()],
         cards=expand(f"{R}/datasets/{{dataset}}/README.md", dataset=plan.used),
     output:
         f"{R}/report.html",
-    params:
-        study=plan.settings(study),
-        targets=STAGES,
     log:
         f"{R}/logs/write_report.log",
     benchmark:
         f"{R}/benchmarks/paper/write_report.tsv"
     conda:
         "../envs/figures.yaml"
+    params:
+        study=plan.settings(study),
+        targets=STAGES,
+    message:
+        "report"
     script:
         "../scripts/write_report.py"
 
@@ -146,4 +159,9 @@ rule paper:
     input:
         list(plan.figures.values()),
         list(plan.tables.values()),
+        f"{R}/report.html",
+
+
+rule report:
+    input:
         f"{R}/report.html",

@@ -2,36 +2,34 @@
 
 
 rule export_patches:
-    message:
-        "patches of {wildcards.dataset}, shard {wildcards.shard}"
     input:
         sites=f"{R}/sites/{{dataset}}.parquet",
         scenes=f"{R}/scenes/{{dataset}}/{{shard}}.parquet",
     output:
         pixels=f"{R}/patches/{{dataset}}/{{shard}}.h5",
         ledger=f"{R}/patches/{{dataset}}/{{shard}}.ledger.parquet",
-    params:
-        recipe=1,
-        imagery=lambda w: plan.json(plan.dataset(w.dataset).imagery),
-        patches=lambda w: plan.json(plan.dataset(w.dataset).patches),
-        min_images=lambda w: plan.dataset(w.dataset).scenes.min_images,
-        work=lambda w: f"{R}/work/patches/{w.dataset}/{w.shard}",
     log:
         f"{R}/logs/export_patches/{{dataset}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/patches/export_patches.{{dataset}}.{{shard}}.tsv"
     conda:
         "../envs/earthengine.yaml"
+    params:
+        recipe=1,
+        imagery=lambda w: plan.json(plan.dataset(w.dataset).imagery),
+        patches=lambda w: plan.json(plan.dataset(w.dataset).patches),
+        min_images=lambda w: plan.dataset(w.dataset).scenes.min_images,
+        work=lambda w: f"{R}/work/patches/{w.dataset}/{w.shard}",
+    message:
+        "patches of {wildcards.dataset}, shard {wildcards.shard}"
     shell:
-        "python {SCRIPTS:q}/export_patches.py --sites {input.sites:q} --scenes {input.scenes:q}"
+        'python "$SCRIPTS"/export_patches.py --sites {input.sites:q} --scenes {input.scenes:q}'
         " --imagery {params.imagery:q} --patches {params.patches:q} --min-images {params.min_images}"
-        " --runtime {RUNTIME:q} --work {params.work:q}"
+        ' --runtime "$RUNTIME" --work {params.work:q}'
         " --pixels {output.pixels:q} --ledger {output.ledger:q} --log {log:q}"
 
 
 rule describe_dataset:
-    message:
-        "dataset {wildcards.dataset}"
     input:
         sites=f"{R}/sites/{{dataset}}.parquet",
         ledgers=lambda w: plan.shard_files(w.dataset, "patches/{dataset}/{shard}.ledger.parquet"),
@@ -41,14 +39,16 @@ rule describe_dataset:
         statistics=f"{R}/datasets/{{dataset}}/statistics.json",
         card=f"{R}/datasets/{{dataset}}/README.md",
         collection=f"{R}/datasets/{{dataset}}/collection.json",
-    params:
-        dataset=lambda w: plan.settings(plan.dataset(w.dataset)),
     log:
         f"{R}/logs/describe_dataset/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/patches/describe_dataset.{{dataset}}.tsv"
     conda:
         "../envs/geo.yaml"
+    params:
+        dataset=lambda w: plan.settings(plan.dataset(w.dataset)),
+    message:
+        "dataset {wildcards.dataset}"
     script:
         "../scripts/describe_dataset.py"
 
@@ -58,18 +58,27 @@ rule patches:
         expand(f"{R}/datasets/{{dataset}}/index.parquet", dataset=plan.used),
 
 
-# Check every checksum of the patches on disk; move damaged shards aside so that the next run makes them again.
+# Check every checksum of the patches on disk.
 rule verify:
+    log:
+        f"{R}/logs/verify.log",
     localrule: True
+    conda:
+        "../envs/geo.yaml"
     params:
         root=R,
     shell:
-        "python {SCRIPTS:q}/verify_patches.py {params.root:q}"
+        'python "$SCRIPTS"/verify_patches.py {params.root:q} --log {log:q}'
 
 
+# Move damaged shards aside, so that the next run makes exactly those again.
 rule repair:
+    log:
+        f"{R}/logs/repair.log",
     localrule: True
+    conda:
+        "../envs/geo.yaml"
     params:
         root=R,
     shell:
-        "python {SCRIPTS:q}/verify_patches.py {params.root:q} --repair"
+        'python "$SCRIPTS"/verify_patches.py {params.root:q} --repair --log {log:q}'

@@ -2,47 +2,47 @@
 
 
 rule date_phenology:
-    message:
-        "phenology of {wildcards.dataset}"
     input:
         sites=f"{R}/sites/{{dataset}}.parquet",
         table=lambda w: plan.phenology_inputs(w.dataset),
     output:
         phenology=f"{R}/phenology/{{dataset}}.parquet",
         curves=f"{R}/phenology/{{dataset}}.curves.parquet",
-    params:
-        phenology=lambda w: plan.settings(plan.dataset(w.dataset).phenology),
-        imagery=lambda w: plan.settings(plan.dataset(w.dataset).imagery),
-        years=lambda w: plan.dataset(w.dataset).scenes.years,
-        seed=study.seed,
     log:
         f"{R}/logs/date_phenology/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/phenology/date_phenology.{{dataset}}.tsv"
     conda:
         "../envs/earthengine.yaml"
+    params:
+        phenology=lambda w: plan.settings(plan.dataset(w.dataset).phenology),
+        imagery=lambda w: plan.settings(plan.dataset(w.dataset).imagery),
+        years=lambda w: plan.dataset(w.dataset).scenes.years,
+        seed=study.seed,
+    message:
+        "phenology of {wildcards.dataset}"
     script:
         "../scripts/date_phenology.py"
 
 
 rule place_seasons:
-    message:
-        "seasons of {wildcards.dataset}"
     input:
         sites=f"{R}/sites/{{dataset}}.parquet",
         phenology=lambda w: plan.seasons_inputs(w.dataset),
     output:
         f"{R}/seasons/{{dataset}}.parquet",
-    params:
-        seasons=lambda w: plan.settings(plan.dataset(w.dataset).seasons),
-        years=lambda w: plan.dataset(w.dataset).scenes.years,
-        seed=study.seed,
     log:
         f"{R}/logs/place_seasons/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/phenology/place_seasons.{{dataset}}.tsv"
     conda:
         "../envs/geo.yaml"
+    params:
+        seasons=lambda w: plan.settings(plan.dataset(w.dataset).seasons),
+        years=lambda w: plan.dataset(w.dataset).scenes.years,
+        seed=study.seed,
+    message:
+        "seasons of {wildcards.dataset}"
     script:
         "../scripts/place_seasons.py"
 

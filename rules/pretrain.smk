@@ -2,8 +2,6 @@
 
 
 rule pretrain_model:
-    message:
-        "model {wildcards.model}"
     input:
         unpack(lambda w: plan.dataset_files(plan.model(w.model).dataset)),
     output:
@@ -11,21 +9,23 @@ rule pretrain_model:
         config=f"{R}/models/{{model}}/config.json",
         curves=f"{R}/models/{{model}}/curves.csv",
         card=f"{R}/models/{{model}}/README.md",
-    params:
-        model=lambda w: plan.json(plan.model(w.model)),
-        seed=study.seed,
-        work=lambda w: f"{R}/work/pretrain/{w.model}",
-    threads: 2
     log:
         f"{R}/logs/pretrain_model/{{model}}.log",
     benchmark:
         f"{R}/benchmarks/pretrain/pretrain_model.{{model}}.tsv"
     conda:
         "../envs/train.yaml"
+    threads: 2
+    params:
+        model=lambda w: plan.json(plan.model(w.model)),
+        seed=study.seed,
+        work=lambda w: f"{R}/work/pretrain/{w.model}",
+    message:
+        "model {wildcards.model}"
     shell:
-        "python {SCRIPTS:q}/pretrain_model.py --name {wildcards.model} --model {params.model:q}"
+        'python "$SCRIPTS"/pretrain_model.py --name {wildcards.model} --model {params.model:q}'
         " --index {input.index:q} --statistics {input.statistics:q} --seed {params.seed} --threads {threads}"
-        " --runtime {RUNTIME:q} --work {params.work:q} --out-weights {output.weights:q} --log {log:q}"
+        ' --runtime "$RUNTIME" --work {params.work:q} --out-weights {output.weights:q} --log {log:q}'
 
 
 rule pretrain:

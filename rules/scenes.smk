@@ -2,27 +2,28 @@
 
 
 rule choose_scenes:
-    message:
-        "scenes of {wildcards.dataset}, shard {wildcards.shard}"
     input:
         sites=f"{R}/sites/{{dataset}}.parquet",
         seasons=f"{R}/seasons/{{dataset}}.parquet",
     output:
         f"{R}/scenes/{{dataset}}/{{shard}}.parquet",
-    params:
-        recipe=1,
-        imagery=lambda w: plan.json(plan.dataset(w.dataset).imagery),
-        scenes=lambda w: plan.json(plan.dataset(w.dataset).scenes),
-        grid=lambda w: plan.grid(w.dataset),
     log:
         f"{R}/logs/choose_scenes/{{dataset}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/scenes/choose_scenes.{{dataset}}.{{shard}}.tsv"
     conda:
         "../envs/earthengine.yaml"
+    params:
+        recipe=1,
+        imagery=lambda w: plan.json(plan.dataset(w.dataset).imagery),
+        scenes=lambda w: plan.json(plan.dataset(w.dataset).scenes),
+        grid=lambda w: plan.grid(w.dataset),
+    message:
+        "scenes of {wildcards.dataset}, shard {wildcards.shard}"
     shell:
-        "python {SCRIPTS:q}/choose_scenes.py --sites {input.sites:q} --seasons {input.seasons:q}"
-        " --shard {wildcards.shard} --imagery {params.imagery:q} --scene-rule {params.scenes:q} --grid {params.grid:q} --runtime {RUNTIME:q} --out {output:q} --log {log:q}"
+        'python "$SCRIPTS"/choose_scenes.py --sites {input.sites:q} --seasons {input.seasons:q}'
+        " --shard {wildcards.shard} --imagery {params.imagery:q} --scene-rule {params.scenes:q} --grid {params.grid:q}"
+        ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 
 rule scenes:

@@ -2,22 +2,22 @@
 
 
 rule sample_sites:
-    message:
-        "sites of {wildcards.dataset}"
     input:
         lambda w: plan.sites_inputs(w.dataset),
     output:
         f"{R}/sites/{{dataset}}.parquet",
-    params:
-        sites=lambda w: plan.settings(plan.dataset(w.dataset).sites),
-        shards=lambda w: plan.dataset(w.dataset).shards,
-        seed=study.seed,
     log:
         f"{R}/logs/sample_sites/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/sites/sample_sites.{{dataset}}.tsv"
     conda:
         "../envs/geo.yaml"
+    params:
+        sites=lambda w: plan.settings(plan.dataset(w.dataset).sites),
+        shards=lambda w: plan.dataset(w.dataset).shards,
+        seed=study.seed,
+    message:
+        "sites of {wildcards.dataset}"
     script:
         "../scripts/sample_sites.py"
 

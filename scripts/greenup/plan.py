@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from shlex import quote
 
 from pydantic import BaseModel
 
@@ -40,6 +41,15 @@ class Plan:
     def json(block: BaseModel) -> str:
         """A block as one line of JSON, for the command line of a job."""
         return block.model_dump_json()
+
+    def shell_prefix(self, basedir: str) -> str:
+        """What every ``shell:`` command starts with: strict bash, $SCRIPTS and $RUNTIME.
+
+        Braces are doubled because Snakemake formats the prefix like any command.
+        """
+        variables = {"SCRIPTS": f"{basedir}/scripts", "RUNTIME": self.study.runtime.model_dump_json()}
+        text = " ".join(f"{name}={quote(value)};" for name, value in variables.items())
+        return "set -euo pipefail; " + text.replace("{", "{{").replace("}", "}}") + " "
 
     # ----------------------------------------------------------------------------------------------- datasets
     @property

@@ -1,0 +1,44 @@
+"""The real Snakemake on the miniature Earth, in folders of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def environment() -> dict[str, str]:
+    """The test's environment with its own Python first, one thread a library."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def command(folder: Path, *args: str, config: Path | str = "config/tiny.yaml", cores: int = 2) -> list[str]:
+    """A Snakemake call on this repository whose results go below ``folder``."""
+    return [
+        "snakemake", *args,
+        "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder),
+        "--configfile", str(REPOSITORY / config), "--cores", str(cores), "--rerun-incomplete", "--show-failed-logs",
+        "--rerun-triggers", "mtime", "params", "input", "code",
+    ]  # fmt: skip
+
+
+def snakemake(folder: Path, *args: str, check: bool = True, **kwargs) -> subprocess.CompletedProcess:
+    """Run Snakemake to its end; its output is shown when it fails."""
+    done = subprocess.run(
+        command(folder, *args, **kwargs), env=environment(), capture_output=True, text=True, timeout=900
+    )
+    if check and done.returncode:
+        pytest.fail(f"snakemake {' '.join(args)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"[-8000:])
+    return done
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """One clean run of config/tiny.yaml; tests read it and leave it as it is."""
+    folder = tmp_path_factory.mktemp("tiny")
+    snakemake(folder)
+    return folder
