@@ -57,16 +57,20 @@ RGB: tuple[str, ...] = ("B4", "B3", "B2")
 RESOLUTIONS: tuple[int, ...] = (10, 20, 60)
 
 
-def check_bands(names: list[str] | tuple[str, ...], where: str, *, derived: bool = True) -> None:
-    """Refuse unknown or repeated band names. ``where`` is the configuration path named in the error."""
+def check_bands(names: list[str] | tuple[str, ...], where: str = "", *, derived: bool = True) -> None:
+    """Refuse unknown or repeated band names (`UserError`), and derived ones unless ``derived``.
+
+    ``where`` is the configuration path named in the error.
+    """
+    place = f"{where}: " if where else ""
     known = [n for n, b in BANDS.items() if derived or not b.derived]
     for name in names:
         if name not in known:
-            padded = name.upper().replace("B0", "B")
-            hint = f"write {padded}" if padded in known else f"choose from {', '.join(known)}"
-            raise UserError(f"{where}: unknown band {name!r}", hint)
+            plain = name.strip().upper().replace("B0", "B")
+            hint = f"write {plain}" if plain in known else f"choose from {', '.join(known)}"
+            raise UserError(f"{place}unknown band {name!r}", hint)
     if len(set(names)) != len(names):
-        raise UserError(f"{where}: a band is named twice in {list(names)}", "name every band once")
+        raise UserError(f"{place}a band is named twice in {list(names)}", "name every band once")
 
 
 def native_resolutions(names: tuple[str, ...] | list[str]) -> tuple[int, ...]:

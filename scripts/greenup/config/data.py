@@ -14,12 +14,12 @@ from greenup.errors import UserError
 class Block(BaseModel):
     """A configuration block: unknown keys are refused, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def _measured(names: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        check_bands(names, "bands", derived=False)
+        check_bands(names, derived=False)
     except UserError as error:
         raise ValueError(f"{error.message}; {error.mend}") from None
     return names
@@ -27,7 +27,7 @@ def _measured(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _channels(names: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        check_bands(names, "channels")
+        check_bands(names)
     except UserError as error:
         raise ValueError(f"{error.message}; {error.mend}") from None
     return names
@@ -45,7 +45,8 @@ def _bbox(value: tuple[float, float, float, float]) -> tuple[float, float, float
     west, south, east, north = value
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise ValueError(
-            f"{list(value)} is not a region; write [west, south, east, north] in degrees with west < east, south < north"
+            f"{list(value)} is not a region; "
+            "write [west, south, east, north] in degrees with west < east, south < north"
         )
     return value
 
@@ -68,6 +69,7 @@ class GridSites(Block):
     """Centres of the land cells of an equal-distance grid (Major-TOM's construction; SSL4Eco)."""
 
     sampler: Literal["grid"]
+    """Kind of sampler."""
     spacing_km: float = Field(23.0, gt=0)
     """Distance between rows and between columns (km)."""
     region: Region | None = None
@@ -80,6 +82,7 @@ class CitySites(Block):
     """Normally distributed around the largest cities (SeCo, SSL4EO-S12)."""
 
     sampler: Literal["cities"]
+    """Kind of sampler."""
     count: int = Field(250_000, gt=0)
     """Sites to draw."""
     cities: int = Field(10_000, gt=0)
@@ -96,7 +99,8 @@ class UniformSites(Block):
     """Uniform on land, equal area."""
 
     sampler: Literal["uniform"]
-    count: int = Field(gt=0)
+    """Kind of sampler."""
+    count: int = Field(gt=0, examples=[1000])
     """Sites to draw."""
     region: Region | None = None
     """Only sites inside [west, south, east, north] (degrees)."""
@@ -106,7 +110,8 @@ class PointSites(Block):
     """The user's own points."""
 
     sampler: Literal["points"]
-    file: str
+    """Kind of sampler."""
+    file: str = Field(examples=["data/points.csv"])
     """CSV or GeoPackage; a CSV needs columns lon and lat (degrees), and may have site_id and stratum."""
 
 
@@ -118,13 +123,15 @@ class MiniaturePhenology(Block):
     """The miniature Earth's own dates: simulated, with gaps as in MCD12Q2."""
 
     source: Literal["miniature"]
+    """Kind of source."""
 
 
 class TablePhenology(Block):
     """MCD12Q2 values from a table: site_id (or lon, lat), year, Greenup, Maturity, Senescence, Dormancy."""
 
     source: Literal["table"]
-    file: str
+    """Kind of source."""
+    file: str = Field(examples=["data/mcd12q2.csv"])
     """CSV or Parquet with days since 1970-01-01; 32767 is no date."""
 
 
@@ -132,6 +139,7 @@ class ImagesPhenology(Block):
     """Dates from the EVI of the imagery itself, for places where nothing but images is at hand."""
 
     source: Literal["images"]
+    """Kind of source."""
     min_observations: int = Field(15, gt=3)
     """Clear observations a year below which no date is given."""
 
@@ -140,6 +148,7 @@ class EarthEnginePhenology(Block):
     """MCD12Q2 v6.1 from Earth Engine."""
 
     source: Literal["earthengine"]
+    """Kind of source."""
     collection: str = "MODIS/061/MCD12Q2"
     """Image collection."""
     years: Years = (2001, 2023)
@@ -156,27 +165,34 @@ class EviSeasons(Block):
     """Spring, summer, autumn, winter between the site's own four dates (SSL4Eco)."""
 
     rule: Literal["evi"]
+    """Kind of rule."""
 
 
 class CalendarSeasons(Block):
     """Windows around solstices and equinoxes, the same everywhere on the hemisphere (SSL4EO-S12's intention)."""
 
     rule: Literal["calendar"]
+    """Kind of rule."""
     days: int = Field(30, ge=0)
     """Half width of a window (days)."""
     winter: MonthDay = "12-21"
-    """Northern winter; the southern hemisphere swaps summer with winter and spring with autumn by name."""
+    """Middle day of northern winter, month-day."""
     spring: MonthDay = "03-20"
+    """Middle day of northern spring."""
     summer: MonthDay = "06-21"
+    """Middle day of northern summer."""
     autumn: MonthDay = "09-22"
+    """Middle day of northern autumn."""
     swap_south: bool = False
-    """Name southern windows by the southern season; off, as published, they keep the northern names."""
+    """Name southern windows by the southern season (summer for winter, spring for autumn); off, as published, they keep
+    the northern names."""
 
 
 class QuarterSeasons(Block):
     """Four windows a quarter of a year apart with one random phase a site (SSL4EO-S12 as released)."""
 
     rule: Literal["quarters"]
+    """Kind of rule."""
     days: int = Field(15, ge=0)
     """Half width of a window (days)."""
     last: date = date(2021, 9, 22)
@@ -187,6 +203,7 @@ class RandomSeasons(Block):
     """Dates at equal spacing, shifted backwards together by 0-364 days (SeCo)."""
 
     rule: Literal["random"]
+    """Kind of rule."""
     count: int = Field(5, gt=0)
     """Dates a site."""
     spacing_days: int = Field(84, gt=0)
@@ -201,6 +218,7 @@ class WindowSeasons(Block):
     """One window a year, by hemisphere (the downstream tasks' mid-summer image)."""
 
     rule: Literal["window"]
+    """Kind of rule."""
     name: str = "summer"
     """Season name in the tables."""
     north: MonthDay = "07-15"
@@ -221,6 +239,7 @@ class MiniatureImagery(Block):
     """The miniature Earth: simulated images, no account, no network."""
 
     source: Literal["miniature"]
+    """Kind of source."""
     seed: int = 2025
     """World seed: another number is another world of the same climate."""
 
@@ -229,7 +248,8 @@ class ArchiveImagery(Block):
     """A folder with a STAC catalogue (catalog.json) of GeoTIFFs."""
 
     source: Literal["archive"]
-    path: str
+    """Kind of source."""
+    path: str = Field(examples=["data/archive"])
     """Folder of the catalogue."""
 
 
@@ -237,18 +257,20 @@ class StacImagery(Block):
     """A STAC API with Cloud-Optimized GeoTIFFs."""
 
     source: Literal["stac"]
-    url: str
+    """Kind of source."""
+    url: str = Field(examples=["https://earth-search.aws.element84.com/v1"])
     """Address of the API's landing page."""
     collection: str = "sentinel-2-l2a"
-    """Collection."""
+    """Collection of Sentinel-2 L2A scenes."""
     sign: Literal["none", "planetary-computer"] = "none"
-    """How links are signed."""
+    """How links are signed: none, or by Planetary Computer's token service."""
 
 
 class EarthEngineImagery(Block):
     """Google Earth Engine."""
 
     source: Literal["earthengine"]
+    """Kind of source."""
     collection: str = "COPERNICUS/S2_SR_HARMONIZED"
     """Image collection."""
 
@@ -282,6 +304,7 @@ class Dataset(Block):
     """A sampling of sites x a season rule x an imagery source x bands."""
 
     sites: Sites
+    """Where: the sampler."""
     phenology: Phenology | None = None
     """Where the four dates come from; needed by the evi rule."""
     seasons: Seasons | None = None
@@ -289,14 +312,18 @@ class Dataset(Block):
     imagery: Imagery | None = None
     """The image source; without one the dataset ends at its seasons."""
     scenes: Scenes = Scenes()
+    """Which scene stands for a season."""
     patches: Patches = Patches()
+    """What is cut out of it and kept."""
     shards: int = Field(1, ge=1)
     """Jobs the sites are split into, in spatial order; about 500 sites each is good."""
 
     @model_validator(mode="after")
     def _needs(self) -> Dataset:
         if isinstance(self.seasons, EviSeasons) and self.phenology is None:
-            raise ValueError("season rule 'evi' needs dates; add e.g. phenology: {source: miniature}")
+            raise ValueError(
+                "season rule 'evi' needs dates; add phenology: with source miniature, images, table or earthengine"
+            )
         if isinstance(self.phenology, MiniaturePhenology | ImagesPhenology) and self.imagery is None:
             raise ValueError(f"phenology source {self.phenology.source!r} reads the imagery; add an imagery block")
         if isinstance(self.phenology, MiniaturePhenology) and not isinstance(self.imagery, MiniatureImagery):

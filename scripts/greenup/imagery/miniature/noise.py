@@ -1,0 +1,175 @@
+"""Noise that belongs to the world: hashed lattices, so that any window onto the same coordinates shows the same values.
+
+Lattice noise sums octaves. At level L the lattice has cells of 2^L pixels of 10 m; a coarse lattice is brought to the next
+finer one by linear doubling. Doubling has weights of 1/4 and 3/4, exact in binary, and repeated it makes quadratic
+B-splines: smooth, and equal to the bit in every window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from greenup.randomness import stable_hash
+
+Array = NDArray[np.float32]
+
+NODE_LEVEL = 7
+"""Level of the lattice on which places are described: cells of 1 280 m."""
+
+_MARGIN = 2
+
+
+def key(*parts: object) -> int:
+    """A 32-bit key of a noise field."""
+    return stable_hash(*parts) & 0xFFFFFFFF
+
+
+def _mix(h: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Avalanche of 32 bits (the finaliser 'lowbias32' of C. Wellons), in place."""
+    h ^= h >> np.uint32(16)
+    h *= np.uint32(0x7FEB352D)
+    h ^= h >> np.uint32(15)
+    h *= np.uint32(0x846CA68B)
+    h ^= h >> np.uint32(16)
+    return h
+
+
+def hash_ints(salt: int, *ints: NDArray[np.int64] | int) -> NDArray[np.uint32]:
+    """32 random bits for each tuple of integers (broadcast together)."""
+    h = np.asarray(salt & 0xFFFFFFFF, dtype=np.uint32)
+    for i, values in enumerate(ints):
+        values = (np.asarray(values, dtype=np.int64) & 0xFFFFFFFF).astype(np.uint32)
+        h = h ^ _mix(np.atleast_1d(values + np.uint32((0x9E3779B9 * (i + 1)) & 0xFFFFFFFF)))
+        h = _mix(np.atleast_1d(h))
+    return h
+
+
+def uniform(salt: int, *ints: NDArray[np.int64] | int) -> NDArray[np.float64]:
+    """Uniform numbers in (0, 1), one for each tuple of integers."""
+    return (hash_ints(salt, *ints).astype(np.float64) + 0.5) / 2.0**32
+
+
+def _lattice(salt: int, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Array:
+    """Uniform values in -1..1 at lattice rows x columns."""
+    h = hash_ints(salt, rows)[:, None] ^ hash_ints(salt ^ 0x5BD1E995, cols)[None, :]
+    return _mix(h).astype(np.int32).astype(np.float32) * np.float32(2.0**-31)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of 10 m pixels in one UTM zone: columns count east from 0 m, rows count south from 0 m north."""
+
+    zone: int
+    col: int
+    row: int
+    cols: int
+    rows: int
+
+    def box(self, level: int, margin: int = _MARGIN) -> tuple[int, int, int, int]:
+        """First and last-plus-one lattice row and column at a level, with a margin."""
+        return (
+            (self.row >> level) - margin,
+            ((self.row + self.rows - 1) >> level) + margin + 1,
+            (self.col >> level) - margin,
+            ((self.col + self.cols - 1) >> level) + margin + 1,
+        )
+
+    def grown(self, px: int) -> Window:
+        return Window(self.zone, self.col - px, self.row - px, self.cols + 2 * px, self.rows + 2 * px)
+
+    def shifted(self, rows: int, cols: int) -> Window:
+        return Window(self.zone, self.col + cols, self.row + rows, self.cols, self.rows)
+
+    # ------------------------------------------------------------------------------------------------------- nodes
+    def node_box(self) -> tuple[int, int, int, int]:
+        return self.box(NODE_LEVEL, 1)
+
+    def nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Easting and northing (m) of the nodes around the window, flattened row by row."""
+        r0, r1, c0, c1 = self.node_box()
+        side = 10 << NODE_LEVEL
+        east, south = np.meshgrid((np.arange(c0, c1) + 0.5) * side, (np.arange(r0, r1) + 0.5) * side)
+        return east.ravel(), -south.ravel()
+
+    def spread(self, node_values: NDArray[np.floating], level: int = 0, margin: int = 0) -> Array:
+        """A value given at the nodes, bilinear at a finer level's box (level 0, margin 0: at the window's pixels)."""
+        r0, r1, c0, c1 = self.node_box()
+        grid = np.asarray(node_values, dtype=np.float32).reshape(r1 - r0, c1 - c0)
+        scale = 1 << (NODE_LEVEL - level)
+        fine = cv2.resize(grid, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        b = self.box(level, margin)
+        top, left = b[0] - r0 * scale, b[2] - c0 * scale
+        return np.ascontiguousarray(fine[top : top + b[1] - b[0], left : left + b[3] - b[2]])
+
+    # ------------------------------------------------------------------------------------------------------- noise
+    def fractal(
+        self,
+        salt: int,
+        levels: tuple[int, int],
+        amplitude: Sequence[float] | Callable[[int], NDArray[np.floating] | float],
+    ) -> Array:
+        """Sum of octaves from ``levels[0]`` (coarsest) to ``levels[1]`` (finest) at the window's pixels.
+
+        ``amplitude``: one number an octave, or a function of the level that gives a number or node values (octaves may
+        then weigh differently from place to place; node values are for levels up to `NODE_LEVEL`).
+        """
+        salt = key(salt, self.zone)
+        total, box = None, (0, 0, 0, 0)
+        for i, level in enumerate(range(levels[0], levels[1] - 1, -1)):
+            b = self.box(level)
+            octave = _lattice(salt + 0x632BE5AB * level, np.arange(b[0], b[1]), np.arange(b[2], b[3]))
+            a = amplitude(level) if callable(amplitude) else amplitude[i]
+            if isinstance(a, np.ndarray):
+                # Outside the nodes' reach the margin of the lattice repeats the edge; it is cut off in the end.
+                a = self._spread_with_margin(a, level)
+            octave *= a
+            if total is not None:
+                total = cv2.resize(total, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+                top, left = b[0] - 2 * box[0], b[2] - 2 * box[2]
+                octave += total[top : top + octave.shape[0], left : left + octave.shape[1]]
+            total, box = octave, b
+        for level in range(levels[1] - 1, -1, -1):
+            b = self.box(level, _MARGIN if level else 0)
+            total = cv2.resize(total, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+            top, left = b[0] - 2 * box[0], b[2] - 2 * box[2]
+            total, box = total[top : top + b[1] - b[0], left : left + b[3] - b[2]], b
+        top, left = self.row - box[0], self.col - box[2]
+        return np.ascontiguousarray(total[top : top + self.rows, left : left + self.cols])
+
+    def white(self, salt: int) -> Array:
+        """Independent uniform values in -1..1, one a pixel."""
+        salt = key(salt, self.zone)
+        return _lattice(salt, np.arange(self.row, self.row + self.rows), np.arange(self.col, self.col + self.cols))
+
+    def _spread_with_margin(self, node_values: NDArray[np.floating], level: int) -> Array:
+        r0, r1, c0, c1 = self.node_box()
+        grid = np.asarray(node_values, dtype=np.float32).reshape(r1 - r0, c1 - c0)
+        b = self.box(level)
+        scale = 1 << (NODE_LEVEL - level)
+        fine = cv2.resize(grid, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        rows = np.clip(np.arange(b[0], b[1]) - r0 * scale, 0, fine.shape[0] - 1)
+        cols = np.clip(np.arange(b[2], b[3]) - c0 * scale, 0, fine.shape[1] - 1)
+        return fine[np.ix_(rows, cols)]
+
+
+def sphere_noise(lon: NDArray, lat: NDArray, wavelength_km: float, salt: int) -> NDArray[np.float64]:
+    """Smooth noise on the globe, about standard normal in spread: no seam at the date line, none at the poles."""
+    lam, phi = np.radians(lon), np.radians(lat)
+    radius = 6371.0 / wavelength_km
+    xyz = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)]) * radius + 0.5
+    base = np.floor(xyz).astype(np.int64)
+    part = xyz - base
+    part = part * part * (3.0 - 2.0 * part)
+    total = np.zeros(np.shape(lon))
+    for corner in range(8):
+        offset = [(corner >> axis) & 1 for axis in range(3)]
+        weight = math.prod(part[axis] if offset[axis] else 1.0 - part[axis] for axis in range(3))
+        total += weight * uniform(salt, *(base[axis] + offset[axis] for axis in range(3)))
+    # Standard deviation of smoothed uniform corners: sqrt(1/12 * 0.743^3).
+    return (total - 0.5) / 0.185

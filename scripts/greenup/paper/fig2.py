@@ -1,0 +1,313 @@
+"""Figure 2: vegetation curves of a few sites, their seasons, and the image of each season (SSL4Eco, Figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from greenup.bands import RGB
+from greenup.config.data import CalendarSeasons
+from greenup.errors import UserError
+from greenup.paper import maps
+from greenup.paper.curves import YEAR, day_of_year, season_arcs, smooth_curve
+from greenup.paper.style import (
+    GREY,
+    INK,
+    VERMILION,
+    WIDTH,
+    new_figure,
+    note_below,
+    panel_title,
+    readable,
+    season_colours,
+    season_order,
+)
+from greenup.patches.store import PatchStore
+
+NUMBERS: tuple[str, ...] = (
+    *(
+        "site_id",
+        "lon",
+        "lat",
+        "land_cover",
+        "what",
+        "season",
+        "day",
+        "stop",
+        "evi",
+        "clear",
+        "time",
+        "cloud",
+        "scene_id",
+    ),
+)
+"""Columns of the numbers behind the figure."""
+
+MONTHS = "JFMAMJJASOND"
+_MONTH_STARTS = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365], dtype=float)
+
+
+class PatchReader(Protocol):
+    """What of `PatchStore` is used here."""
+
+    def read(self, site_id: str, season: str, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Reflectance x 10 000, uint16 (channels, height, width), and where it is valid, bool (height, width)."""
+        ...
+
+
+def draw_fig2(
+    sites: pd.DataFrame,
+    seasons: pd.DataFrame,
+    phenology: pd.DataFrame | None,
+    curves: pd.DataFrame | None,
+    index: pd.DataFrame,
+    *,
+    index_path: str,
+    count: int,
+    store: PatchReader | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """A row a site: where it lies, its EVI over the year with its seasons, and its images in true colour.
+
+    Tables as in `greenup.schemas` (``phenology`` and ``curves`` are None for datasets without dates of their own);
+    ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader. Returns
+    the figure and the numbers drawn: columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and ``day``
+    and ``stop`` are days of the year from 0. Raises `UserError` when the index has no image.
+    """
+    if index.empty:
+        raise UserError(f"{index_path}: no images", "look at the ledgers, or leave out paper.fig2_dataset")
+    store = store or PatchStore(index_path)
+    chosen = choose_sites(sites, phenology, curves, index, count)
+    names = season_order(index.loc[index["site_id"].isin(chosen), "season"])
+    colours = season_colours(names)
+    has_curves = curves is not None and curves["site_id"].isin(chosen).any()
+    year_width = 2.3 if has_curves else 1.9
+    left = 1.55 + year_width + 0.12
+    side = (WIDTH - left) / max(len(names), 4)
+    row_height = max(side - 0.05, 0.7) + 0.55
+    height = row_height * len(chosen) + 0.45
+    figure = new_figure(height)
+    top_evi = _highest(curves, chosen)
+    parts = []
+    for i, site_id in enumerate(chosen):
+        site = sites.loc[sites["site_id"] == site_id].iloc[0]
+        bottom = 1 - (row_height * (i + 1) - 0.16) / height
+        panel_height = (row_height - 0.55) / height
+        about = {"site_id": site_id, "lon": site["lon"], "lat": site["lat"], "land_cover": site["land_cover"]}
+        place = figure.add_axes((0.0, bottom + panel_height - 0.56 / height, 1.12 / WIDTH, 0.56 / height))
+        _draw_place(place, site)
+        axes = figure.add_axes((1.55 / WIDTH, bottom, year_width / WIDTH, panel_height))
+        mine = seasons[seasons["site_id"] == site_id]
+        images = index[index["site_id"] == site_id]
+        series = curves[curves["site_id"] == site_id] if curves is not None else None
+        drawn = _draw_year(axes, season_arcs(mine), series, images, colours, top=top_evi, is_last=i == len(chosen) - 1)
+        parts.append(drawn.assign(**about))
+        panel_title(axes, "abcdef"[i])
+        parts.append(_draw_images(figure, images, names, store, colours, left, bottom, side, height).assign(**about))
+    _legend(figure, names, colours, has_curves, height)
+    if not index.attrs.get("simulated", False) and index.attrs.get("attribution"):
+        note_below(figure, {"attribution": str(index.attrs["attribution"])})
+    return figure, pd.concat(parts, ignore_index=True).reindex(columns=list(NUMBERS))
+
+
+def choose_sites(
+    sites: pd.DataFrame,
+    phenology: pd.DataFrame | None,
+    curves: pd.DataFrame | None,
+    index: pd.DataFrame,
+    count: int,
+) -> list[str]:
+    """Up to ``count`` site ids, north to south, the same for the same tables whatever the order of their rows.
+
+    Marks: one a season with a whole image, two for a curve, one for dates of its own. Among the best, the first site is
+    the one with the strongest seasons, and each further one the farthest in latitude from those chosen, where another
+    land cover counts as 40 degrees.
+    """
+    usable = index[index["valid_fraction"].fillna(0) > 0.9]
+    usable = index if usable.empty else usable
+    found = pd.DataFrame({"seasons": usable.groupby("site_id")["season"].nunique()}).sort_index()
+    table = found.join(sites.drop_duplicates("site_id").set_index("site_id")[["lat", "land_cover"]], how="inner")
+    table["amplitude"], table["curve"], table["observed"] = 0.0, 0, 0
+    if curves is not None and len(curves):
+        clear = curves[curves["clear"].astype(bool)].groupby("site_id")["evi"]
+        spread = (clear.quantile(0.95) - clear.quantile(0.05))[clear.count() >= 8]
+        table["curve"] = table.index.isin(spread.index).astype(int)
+        table["amplitude"] = spread.reindex(table.index).fillna(0.0)
+    if phenology is not None:
+        own = phenology.loc[phenology["origin"] == "observed", "site_id"]
+        table["observed"] = table.index.isin(own).astype(int)
+    table["mark"] = table["seasons"] + 2 * table["curve"] + table["observed"]
+    chosen: list[str] = []
+    for _, tier in sorted(table.groupby("mark"), key=lambda item: -item[0]):
+        tier = tier.sort_values("amplitude", ascending=False, kind="stable")
+        while len(chosen) < count and len(rest := tier.drop(index=chosen, errors="ignore")):
+            chosen.append(str(rest.index[0] if not chosen else rest.index[_farthest(rest, table.loc[chosen])]))
+    return sorted(chosen, key=lambda s: (-table.loc[s, "lat"], s))
+
+
+def _farthest(rest: pd.DataFrame, chosen: pd.DataFrame) -> int:
+    distance = np.abs(rest["lat"].to_numpy()[:, None] - chosen["lat"].to_numpy()[None, :])
+    other = rest["land_cover"].astype(str).to_numpy()[:, None] != chosen["land_cover"].astype(str).to_numpy()[None, :]
+    return int((distance + 40.0 * other).min(axis=1).argmax())
+
+
+def _highest(curves: pd.DataFrame | None, chosen: list[str]) -> float:
+    """Upper end of every EVI axis: they are shared, so that curves can be compared."""
+    if curves is None:
+        return 1.0
+    values = curves.loc[curves["site_id"].isin(chosen) & curves["clear"].astype(bool), "evi"]
+    return float(np.ceil(max(values.quantile(0.995), 0.3) * 10) / 10 + 0.05) if len(values) else 1.0
+
+
+def _draw_place(axes: Axes, site: pd.Series) -> None:
+    maps.draw_base(axes, maps.WORLD_FRAME, graticule=False)
+    axes.plot(*maps.WORLD_FRAME.project([site["lon"]], [site["lat"]]), "o", color=VERMILION, markersize=4, zorder=4)
+    lines = [
+        str(site["site_id"]),
+        f"{maps.degrees(site['lat'], 'NS')}, {maps.degrees(site['lon'], 'EW')}",
+        "" if pd.isna(site["land_cover"]) else _wrapped(readable(str(site["land_cover"]))),
+    ]
+    about = {"ha": "center", "va": "top", "fontsize": 6, "linespacing": 1.35}
+    axes.text(0.5, -0.1, "\n".join(lines), transform=axes.transAxes, **about)
+
+
+def _wrapped(text: str, width: int = 20) -> str:
+    if len(text) <= width:
+        return text
+    cut = text.rfind(" ", 0, width)
+    return text if cut < 0 else f"{text[:cut]}\n{text[cut + 1 :]}"
+
+
+def _draw_year(
+    axes: Axes,
+    arcs: pd.DataFrame,
+    series: pd.DataFrame | None,
+    images: pd.DataFrame,
+    colours: dict[str, str],
+    *,
+    top: float,
+    is_last: bool,
+) -> pd.DataFrame:
+    """Season arcs, calendar dates, clear observations with a smooth line, and when the images were taken."""
+    rows = [arcs.rename(columns={"start": "day"}).assign(what="season")]
+    for season, start, stop in arcs.itertuples(index=False):
+        axes.axvspan(start, stop, color=colours.get(season, GREY), alpha=0.28, linewidth=0)
+    calendar = CalendarSeasons(rule="calendar")
+    for text in (calendar.winter, calendar.spring, calendar.summer, calendar.autumn):
+        day = float(day_of_year(pd.Series(pd.to_datetime([f"2001-{text}"])))[0])
+        axes.axvline(day, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), zorder=2)
+    has_series = series is not None and len(series) > 0
+    if has_series:
+        day, evi, clear = day_of_year(series["time"]), series["evi"].to_numpy(float), series["clear"].to_numpy(bool)
+        axes.plot(day[~clear], evi[~clear], ".", color="#9A9A9A", markersize=1.6, alpha=0.6, zorder=2.5)
+        axes.plot(day[clear], evi[clear], ".", color=INK, markersize=2.6, alpha=0.55, markeredgewidth=0, zorder=3)
+        line = smooth_curve(day[clear], evi[clear])
+        axes.plot(np.arange(YEAR), line, color=INK, linewidth=1.4, zorder=4)
+        seen = {"what": "observation", "day": day, "evi": evi, "clear": clear, "time": series["time"].to_numpy()}
+        rows.append(pd.DataFrame(seen))
+        rows.append(pd.DataFrame({"what": "smooth", "day": np.arange(YEAR)[::5], "evi": line[::5]}))
+        axes.set_ylim(-0.1 if np.nanmin(evi[clear], initial=0) < -0.02 else 0, top)
+        axes.set_ylabel("EVI", labelpad=2)
+    else:
+        axes.set_ylim(0, 1)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        about = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "zorder": 5}
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.9}
+        axes.text(0.5, 0.5, "no vegetation curve", transform=axes.transAxes, bbox=box, **about)
+    taken = day_of_year(images["time"])
+    axes.scatter(
+        taken,
+        np.full(len(taken), 1.0),
+        transform=axes.get_xaxis_transform(),
+        marker="v",
+        s=26,
+        c=[colours.get(s, GREY) for s in images["season"]],
+        edgecolors=INK,
+        linewidths=0.5,
+        clip_on=False,
+        zorder=6,
+    )
+    axes.set_xlim(0, YEAR)
+    axes.set_xticks(_MONTH_STARTS, minor=False)
+    axes.set_xticklabels([])
+    axes.set_xticks((_MONTH_STARTS[:-1] + _MONTH_STARTS[1:]) / 2, minor=True)
+    axes.set_xticklabels(list(MONTHS), minor=True)
+    axes.tick_params(axis="x", which="minor", length=0)
+    if is_last:
+        axes.set_xlabel("month", labelpad=1)
+    return pd.concat(rows, ignore_index=True)
+
+
+def _draw_images(
+    figure: Figure,
+    images: pd.DataFrame,
+    names: list[str],
+    store: PatchReader,
+    colours: dict[str, str],
+    left: float,
+    bottom: float,
+    side: float,
+    height: float,
+) -> pd.DataFrame:
+    """One panel a season (inches from the left), all stretched alike; a season without an image says so."""
+    by_season = {str(r["season"]): r for _, r in images.iterrows()}
+    pixels = [store.read(str(r["site_id"]), s, RGB) for s, r in by_season.items()]
+    shown = stretch_together([image for image, _ in pixels], [valid for _, valid in pixels])
+    pictures = dict(zip(by_season, shown, strict=True))
+    rows = []
+    for j, season in enumerate(names):
+        axes = figure.add_axes(((left + j * side) / WIDTH, bottom, (side - 0.05) / WIDTH, (side - 0.05) / height))
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set(visible=True, color=colours[season], linewidth=1.6)
+        if season in pictures:
+            row = by_season[season]
+            axes.imshow(pictures[season], interpolation="nearest" if len(pictures[season]) < 100 else "antialiased")
+            cloud = "" if pd.isna(row["cloud"]) else f"{row['cloud']:.0f} % cloud"
+            axes.set_xlabel(cloud, fontsize=6, labelpad=2)
+            title = f"{readable(season)}\n{row['time']:%Y-%m-%d}"
+            rows.append({"what": "image", "season": season, **row[["time", "cloud", "scene_id"]]})
+        else:
+            axes.set_facecolor("#F2F2F2")
+            axes.text(0.5, 0.5, "no image", transform=axes.transAxes, ha="center", va="center", fontsize=6, color=GREY)
+            title = readable(season)
+        axes.set_title(title, fontsize=6.5, fontweight="normal", loc="center", pad=3)
+    table = pd.DataFrame(rows)
+    return table.assign(day=day_of_year(table["time"]))
+
+
+def stretch_together(images: list[np.ndarray], valid: list[np.ndarray]) -> list[np.ndarray]:
+    """Images of one site as RGB for the eye, all with one stretch, so that snow, haze and light stay comparable.
+
+    ``images``: uint16 (3, height, width), reflectance x 10 000; ``valid``: bool (height, width). One pair of limits (1
+    and 99 percent of all valid values of all images and bands, so colours stay true) and one gamma, between 0.4 and 1,
+    that puts the median at 0.4. Returns float32 (height, width, 3) in 0..1; pixels without data are light grey.
+    """
+    values = np.concatenate([i[:, v].ravel() for i, v in zip(images, valid, strict=True)] or [np.empty(0)])
+    low, high = np.percentile(values, [1, 99]) if values.size else (0.0, 1.0)
+    span = max(float(high - low), 1.0)
+    middle = float(np.clip((np.median(values) - low) / span, 0.01, 0.99)) if values.size else 0.5
+    gamma = float(np.clip(np.log(0.4) / np.log(middle), 0.4, 1.0))
+    out = []
+    for image, mask in zip(images, valid, strict=True):
+        scaled = np.clip((image.astype(np.float32) - np.float32(low)) / np.float32(span), 0, 1) ** np.float32(gamma)
+        out.append(np.moveaxis(np.where(mask[None], scaled, np.float32(0.92)), 0, -1))
+    return out
+
+
+def _legend(figure: Figure, names: list[str], colours: dict[str, str], has_curves: bool, height: float) -> None:
+    handles = [Patch(facecolor=colours[n], alpha=0.6, label=readable(n)) for n in names]
+    handles.append(Line2D([], [], color=INK, linewidth=0.8, linestyle=(0, (3, 2)), label="solstice, equinox"))
+    triangle = {"marker": "v", "markerfacecolor": "#BBBBBB", "markeredgecolor": INK, "markersize": 5}
+    handles.append(Line2D([], [], color="none", label="image taken", **triangle))
+    if has_curves:
+        handles.append(Line2D([], [], color=INK, marker=".", markersize=4, label="clear observations, smoothed"))
+    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=len(handles), columnspacing=1.3)

@@ -1,0 +1,197 @@
+"""Reading images at random from the shards of a dataset."""
+
+# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from greenup.bands import bands_at, check_bands, native_resolutions, sources_of
+from greenup.errors import UserError
+from greenup.files import read_table
+from greenup.grids import PatchGrid
+from greenup.imagery.base import Pixels
+from greenup.patches.container import Row, ShardFile
+from greenup.patches.resample import bilinear_to_10m, mask_to_10m, ndvi
+from greenup.schemas import INDEX
+
+# Below the 1 024 open files that most systems allow a process.
+_MAX_OPEN = 256
+
+
+class PatchStore:
+    """The images of one dataset, by site and season.
+
+    ``index`` is ``results/<study>/datasets/<dataset>/index.parquet`` or its table. Pixel files are found below
+    ``root``, the study's folder, which is two folders above the index's unless given.
+
+    A store may be handed to forked or spawned workers and used by several threads: files are opened when first read,
+    once a process, without file locks.
+
+    Attributes
+    ----------
+    index : the table (schema ``index``).
+    root : the study's folder.
+    """
+
+    def __init__(self, index: str | Path | pd.DataFrame, root: str | Path | None = None) -> None:
+        if isinstance(index, pd.DataFrame):
+            if root is None:
+                raise ValueError("a PatchStore made from a table needs root=, the study's folder")
+            self.index = INDEX.check(index, "index")
+        else:
+            self.index = read_table(index, INDEX)
+        self.root = Path(root) if root is not None else Path(index).parents[2]
+        self._place = pd.MultiIndex.from_frame(self.index[["site_id", "season"]].astype(object))
+        # Two names a shard are shared by hundreds of images: numbers and a short list stay small in every worker.
+        codes, files = pd.factorize(self.index["file"].astype(object))
+        self._file_of, self._files = codes.astype(np.int32), [str(f) for f in files]
+        self._row_of = self.index["row"].to_numpy(np.int64)
+        self._forget()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    # --------------------------------------------------------------------------------------------------- reading
+    def read_native(self, site_id: str, season: str) -> tuple[Pixels, PatchGrid]:
+        """All bands of one image at native resolution, and its grid.
+
+        Raises `KeyError` when the dataset has no such image, `UserError` naming the file when that is damaged.
+        """
+        pixels, row, _ = self._read(site_id, season, None)
+        return pixels, row.grid
+
+    def read(self, site_id: str, season: str, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Some channels of one image on the 10 m grid.
+
+        Returns ``image`` (C, H, W) uint16 in the order of ``channels``, stored values (reflectance or NDVI x 10 000),
+        and ``valid`` (H, W) bool. Coarse bands are interpolated bilinearly. A pixel is valid where every product pixel
+        behind its channels has data; invalid pixels are 0 in all channels.
+
+        Raises `KeyError` when the dataset has no such image, `UserError` for a channel that is not stored or a damaged
+        file.
+        """
+        channels = tuple(channels)
+        check_bands(channels, "channels")
+        resolutions = native_resolutions(sources_of(channels))
+        pixels, row, bands = self._read(site_id, season, resolutions, channels)
+        size = row.grid.size_px
+        image = np.empty((len(channels), size, size), np.uint16)
+        valid = np.ones((size, size), bool)
+        for m in resolutions:
+            stored = bands_at(bands, m)
+            wanted = [c for c in channels if c in stored]
+            values = pixels.values[m][[stored.index(c) for c in wanted]]
+            if m == 10:
+                valid &= pixels.valid[m]
+            else:
+                values = bilinear_to_10m(values, pixels.valid[m], m // 10, size)
+                valid &= mask_to_10m(pixels.valid[m], m // 10, size)
+            for name, band in zip(wanted, values, strict=True):
+                image[channels.index(name)] = band
+        if "NDVI" in channels:
+            stored = bands_at(bands, 10)
+            red, nir = (pixels.values[10][stored.index(b)] for b in ("B4", "B8"))
+            image[channels.index("NDVI")] = ndvi(red, nir)
+        if not valid.all():
+            image[:, ~valid] = 0
+        return image, valid
+
+    def read_many(self, keys: Sequence[tuple[str, str]], channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """`read` of several (site_id, season): images (N, C, H, W) uint16 and masks (N, H, W) bool, in that order."""
+        if not keys:
+            raise ValueError("no keys given")
+        # Shard after shard, whatever the order asked for.
+        first = self.read(*keys[0], channels)
+        images = np.empty((len(keys), *first[0].shape), np.uint16)
+        valid = np.empty((len(keys), *first[1].shape), bool)
+        for i in np.argsort([self._file_of[self._locate(*k)] for k in keys], kind="stable"):
+            images[i], valid[i] = self.read(*keys[i], channels)
+        return images, valid
+
+    def row(self, site_id: str, season: str) -> Row:
+        """Scene, time, grid and checksum of one image, as its pixel file has them."""
+        at = self._locate(site_id, season)
+        self._check_process()
+        with self._lock:
+            return self._open(self._file_of[at]).row(int(self._row_of[at]))
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Measured bands of the dataset, in the exported order."""
+        self._check_process()
+        with self._lock:
+            return self._open(0).form.bands
+
+    def _locate(self, site_id: str, season: str) -> int:
+        try:
+            return int(self._place.get_loc((site_id, season)))
+        except KeyError:
+            raise KeyError(f"no image of site {site_id!r}, season {season!r} in this dataset") from None
+
+    def _read(
+        self, site_id: str, season: str, resolutions: tuple[int, ...] | None, channels: Sequence[str] = ()
+    ) -> tuple[Pixels, Row, tuple[str, ...]]:
+        at = self._locate(site_id, season)
+        self._check_process()
+        # The lock spans the read, so that no other thread closes the file meanwhile; HDF5 reads one at a time anyway.
+        with self._lock:
+            file = self._open(self._file_of[at])
+            row = int(self._row_of[at])
+            key = (site_id.encode(), season.encode())
+            if row >= len(file) or (file.column("site_id")[row], file.column("season")[row]) != key:
+                raise UserError(
+                    f"{file.path}: row {row} is not site {site_id}, {season}, as the index of the dataset says",
+                    "the index is older than the pixel file: run the workflow again",
+                )
+            bands = file.form.bands
+            known = (*bands, "NDVI") if {"B4", "B8"} <= set(bands) else bands
+            for channel in channels:
+                if channel not in known:
+                    raise UserError(
+                        f"{file.path}: channel {channel!r} is not stored", f"choose from {', '.join(known)}"
+                    )
+            return file.read(row, resolutions), file.row(row), bands
+
+    # ----------------------------------------------------------------------------------------------------- files
+    def _open(self, code: int) -> ShardFile:
+        file = self._opened.get(code)
+        if file is None:
+            file = self._opened[code] = ShardFile(self.root / self._files[code])
+            if len(self._opened) > _MAX_OPEN:
+                self._opened.popitem(last=False)[1].close()
+        else:
+            self._opened.move_to_end(code)
+        return file
+
+    def _check_process(self) -> None:
+        # A forked worker has inherited its parent's handles: it leaves them alone and opens its own.
+        if self._pid != os.getpid():
+            self._inherited = self._opened
+            self._forget()
+
+    def _forget(self) -> None:
+        self._opened: OrderedDict[int, ShardFile] = OrderedDict()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Close all files; the store may still be read from and opens them again."""
+        for file in self._opened.values():
+            file.close()
+        self._opened.clear()
+
+    def __getstate__(self) -> dict:
+        hidden = ("_opened", "_lock", "_pid", "_inherited")
+        return {k: v for k, v in self.__dict__.items() if k not in hidden}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._forget()

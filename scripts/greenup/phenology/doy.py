@@ -1,0 +1,105 @@
+"""Arithmetic on the circle of the year: days of year, distances and medians that know that December meets January.
+
+A day of year is 1 on 1 January and 365 or 366 on 31 December. On the circle the year has 365.25 days, its mean length, so
+that 31 December and 1 January are neighbours in common and in leap years alike (to a quarter of a day or one and a quarter).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+YEAR = 365.25
+"""Length of the circle (days)."""
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+
+_CHUNK = 20_000  # sites whose pairwise distances are held at once
+
+
+def year_of(days: ArrayLike) -> Floats:
+    """Calendar year of days since 1970-01-01; NaN stays NaN."""
+    days = np.asarray(days, dtype=np.float64)
+    known = np.isfinite(days)
+    out = np.full(days.shape, np.nan)
+    out[known] = np.floor(days[known]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    return out
+
+
+def day_of_year(days: ArrayLike) -> Floats:
+    """Day of year (1..366) of days since 1970-01-01; NaN stays NaN."""
+    days = np.asarray(days, dtype=np.float64)
+    known = np.isfinite(days)
+    out = np.full(days.shape, np.nan)
+    date = np.floor(days[known]).astype("datetime64[D]")
+    out[known] = (date - date.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
+    return out
+
+
+def days_in_year(year: ArrayLike) -> NDArray[np.int64]:
+    """365 or 366."""
+    first = _january(year)
+    return (_january(np.asarray(year) + 1) - first).astype(np.int64)
+
+
+def date_in_year(year: ArrayLike, doy: ArrayLike) -> Days:
+    """The date (datetime64[D]) of a day of year, rounded half up; day 366 of a common year is its 31 December.
+
+    So every day of year falls exactly once into every calendar year. Arrays broadcast.
+    """
+    year, doy = np.broadcast_arrays(np.asarray(year, dtype=np.int64), np.asarray(doy, dtype=np.float64))
+    day = np.clip(np.floor(doy + 0.5).astype(np.int64), 1, days_in_year(year))
+    return _january(year) + (day - 1).astype("timedelta64[D]")
+
+
+def _january(year: ArrayLike) -> Days:
+    return (np.asarray(year, dtype=np.int64) - 1970).astype("datetime64[Y]").astype("datetime64[D]")
+
+
+def wrap(doy: ArrayLike) -> Floats:
+    """Days of year brought into [0.5, 365.75), so that they round to 1..366."""
+    return (np.asarray(doy, dtype=np.float64) - 0.5) % YEAR + 0.5
+
+
+def difference(a: ArrayLike, b: ArrayLike) -> Floats:
+    """Days from b to a by the shorter way: -182.625 .. 182.625."""
+    return (np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64) + YEAR / 2) % YEAR - YEAR / 2
+
+
+def ahead(a: ArrayLike, b: ArrayLike) -> Floats:
+    """Days from a forward to b: [0, 365.25)."""
+    return (np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)) % YEAR
+
+
+def in_order(dates: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each row's dates, shape (n, k), follow one another within one turn of the year; False where any is NaN."""
+    dates = np.asarray(dates, dtype=np.float64)
+    turn = ahead(dates, np.roll(dates, -1, axis=1)).sum(axis=1)
+    # Going round once returns to the start; dates out of order need two turns or more. Equal dates make no step.
+    return np.isfinite(dates).all(axis=1) & (turn < 1.5 * YEAR)
+
+
+def circular_median(doy: ArrayLike) -> Floats:
+    """Median day of year of each row, shape (n, years) -> (n,): the day of least summed circular distance to the values.
+
+    NaN values are left out; a row without values gives NaN. With an even number of values it is the middle between the two
+    inner ones, as for the ordinary median. Where several days are equally good (values spread evenly round the year), the
+    one that the earliest value leads to is taken.
+
+    The sum of circular distances is piecewise linear and has its minima at values; unrolled around the best value, the
+    ordinary median is no worse than that value, hence a minimum too.
+    """
+    doy = np.sort(np.asarray(doy, dtype=np.float64), axis=1)  # NaN go last
+    out = np.full(len(doy), np.nan)
+    rows = np.flatnonzero(np.isfinite(doy[:, 0])) if doy.shape[1] else np.empty(0, dtype=np.int64)
+    for part in np.array_split(rows, max(1, -(-len(rows) // _CHUNK))):
+        values = doy[part]
+        cost = np.nansum(np.abs(difference(values[:, :, None], values[:, None, :])), axis=1)
+        cost[np.isnan(values)] = np.inf
+        # Sums of equal terms in another order differ in their last bits, which must not decide between equal days.
+        best = (cost <= cost.min(axis=1, keepdims=True) + 1e-6).argmax(axis=1)
+        centre = values[np.arange(len(part)), best]
+        if len(part):
+            out[part] = wrap(centre + np.nanmedian(difference(values, centre[:, None]), axis=1))
+    return out

@@ -1,0 +1,87 @@
+"""The folder in which a model is handed on: weights.safetensors, config.json, and beside them curves.csv, README.md."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from greenup.errors import UserError
+from greenup.files import atomic_path, read_json, write_json
+from greenup.pretrain.backbones import build_backbone
+from greenup.pretrain.preprocess import Preprocess
+
+WEIGHTS, CONFIG, CURVES, CARD = "weights.safetensors", "config.json", "curves.csv", "README.md"
+
+
+def save_model(folder: str | Path, backbone: nn.Module, preprocess: Preprocess, about: Mapping[str, Any]) -> None:
+    """Write config.json, then weights.safetensors: each whole or not at all, and the weights last.
+
+    ``about`` (JSON-able) is kept in config.json as it is and needs ``architecture`` (a name for `build_backbone`). The
+    configuration carries the checksum of the weights, so that files of two trainings are never taken for one model.
+    """
+    folder = Path(folder)
+    weights = {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()}
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(weights, temporary, metadata={"format": "pt", "channels": ",".join(preprocess.channels)})
+        config = {**about, "preprocess": preprocess.to_json(), "weights_checksum": _checksum(temporary)}
+        write_json(folder / CONFIG, config)
+
+
+def load_model(folder: str | Path) -> tuple[nn.Module, Preprocess, dict[str, Any]]:
+    """(backbone in evaluation mode on the CPU, its preprocessing, all of config.json).
+
+    Raises `UserError` naming the file when one is missing, damaged, or of another training than its neighbour.
+    """
+    folder = Path(folder)
+    config = read_json(folder / CONFIG)
+    path, mend = folder / WEIGHTS, "delete the model's folder and run again"
+    try:
+        if _checksum(path) != config["weights_checksum"]:
+            raise UserError(f"{path}: its checksum is not the one in {CONFIG}: damaged, or of another training", mend)
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read ({error})", mend) from error
+    except KeyError as error:
+        raise UserError(f"{folder / CONFIG}: key {error} is missing", mend) from error
+    preprocess = Preprocess.from_json(config["preprocess"])
+    backbone = build_backbone(config["architecture"], len(preprocess.channels), seed=0)
+    backbone.load_state_dict(weights)
+    return backbone.eval(), preprocess, config
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def how_to_load(architecture: str, channels: int) -> dict[str, str]:
+    """Python lines that load the weights: by greenup, by timm alone, by torchvision alone (run in the model's folder).
+
+    They stand in config.json and in the model card, and the tests run them.
+    """
+    return {
+        "greenup": "from greenup.pretrain.product import load_model; backbone, preprocess, about = load_model('.')",
+        "timm": (
+            f"import timm; from safetensors.torch import load_file\n"
+            f"backbone = timm.create_model('{architecture}', in_chans={channels}, num_classes=0, "
+            f"checkpoint_path='{WEIGHTS}').eval()"
+        ),
+        "torchvision": (
+            f"import torch, torchvision; from safetensors.torch import load_file; "
+            f"backbone = torchvision.models.{architecture}()\n"
+            f"backbone.conv1 = torch.nn.Conv2d({channels}, 64, 7, 2, 3, bias=False); backbone.fc = torch.nn.Identity();"
+            f" backbone.load_state_dict(load_file('{WEIGHTS}')); backbone.eval()"
+        ),
+    }
+
+
+def as_text(value: Any) -> str:
+    """JSON as shown in the model card."""
+    return json.dumps(value, indent=2)

@@ -1,0 +1,44 @@
+"""Where: the sites of a dataset, by the sampler its configuration names."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+
+from greenup.config.data import CitySites, GridSites, PointSites, Sites, UniformSites
+from greenup.schemas import SITES
+from greenup.sites.cities import sample_cities
+from greenup.sites.covariates import add_covariates
+from greenup.sites.grid import sample_grid
+from greenup.sites.order import order_and_shard
+from greenup.sites.packaged import ATTRIBUTION
+from greenup.sites.points import sample_points
+from greenup.sites.uniform import sample_uniform
+
+__all__ = ["ATTRIBUTION", "sample_sites"]
+
+_log = logging.getLogger(__name__)
+
+
+def sample_sites(name: str, sites: Sites, *, shards: int, seed: int) -> pd.DataFrame:
+    """The sites of dataset ``name`` in spatial order, as the `SITES` table.
+
+    ``sites`` is the dataset's block; ``shards`` the number of equal runs of rows. The same (name, block, seed) gives the
+    same places whatever the number of shards. Raises `UserError` for an empty shard, a region with too little land, or a
+    points file that is wrong.
+    """
+    match sites:
+        case GridSites():
+            table = sample_grid(name, sites, seed=seed)
+        case CitySites():
+            table = sample_cities(name, sites, seed=seed)
+        case UniformSites():
+            table = sample_uniform(name, sites, seed=seed)
+        case PointSites():
+            table = sample_points(name, sites)
+        case _:
+            raise TypeError(sites)
+    table = add_covariates(order_and_shard(name, table, shards))
+    _log.info("%s: %d sites in %d shards, %d strata", name, len(table), shards, table["stratum"].nunique())
+    return SITES.check(table, f"sites of {name}")

@@ -1,0 +1,182 @@
+"""A STAC API and a file server with byte ranges on the loopback, over items and GeoTIFFs of a folder.
+
+Served: landing page, collection, item, item search by POST with intersects, datetime, limit and paging. ``faults`` is a
+list of HTTP statuses that the next requests (of ``fault_paths``) are answered with; ``calls`` is every request's method
+and path.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from shapely.geometry import shape
+
+_CONFORMS = [
+    "https://api.stacspec.org/v1.0.0/core",
+    "https://api.stacspec.org/v1.0.0/collections",
+    "https://api.stacspec.org/v1.0.0/item-search",
+    "https://api.stacspec.org/v1.0.0/ogcapi-features",
+]
+
+
+class StacStandIn:
+    """``with StacStandIn(folder, collection, items) as api: api.url``; item assets are links to ``/files/<name>``."""
+
+    def __init__(self, folder: Path, collection: str, items: list[dict]) -> None:
+        self.folder, self.collection, self.items = folder, collection, items
+        self.calls: list[tuple[str, str]] = []
+        self.faults: list[int] = []
+        self.fault_paths = "/search"
+        self._lock = threading.Lock()
+        handler = type("Handler", (_Handler,), {"api": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> StacStandIn:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def called(self, path: str) -> int:
+        return sum(p.startswith(path) for _, p in self.calls)
+
+    def fault(self, method: str, path: str) -> int | None:
+        with self._lock:
+            self.calls.append((method, path))
+            return self.faults.pop(0) if self.faults and path.startswith(self.fault_paths) else None
+
+    def landing(self) -> dict:
+        links = [
+            {"rel": "self", "href": self.url},
+            {"rel": "root", "href": self.url},
+            {"rel": "data", "href": f"{self.url}/collections"},
+            {"rel": "search", "href": f"{self.url}/search", "type": "application/geo+json", "method": "POST"},
+            {"rel": "search", "href": f"{self.url}/search", "type": "application/geo+json", "method": "GET"},
+        ]
+        return {
+            "type": "Catalog",
+            "stac_version": "1.0.0",
+            "id": "stand-in",
+            "description": "loopback",
+            "conformsTo": _CONFORMS,
+            "links": links,
+        }
+
+    def describe(self) -> dict:
+        return {
+            "type": "Collection",
+            "stac_version": "1.0.0",
+            "id": self.collection,
+            "description": "loopback",
+            "license": "other",
+            "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
+            "links": [{"rel": "root", "href": self.url}, {"rel": "self", "href": self._at("")}],
+        }
+
+    def item(self, item_id: str) -> dict | None:
+        return next((self._linked(i) for i in self.items if i["id"] == item_id), None)
+
+    def search(self, body: dict) -> dict:
+        first, last = (datetime.fromisoformat(t) for t in body["datetime"].split("/"))
+        place = shape(body["intersects"])
+        found = [
+            i
+            for i in self.items
+            if i["collection"] in body["collections"]
+            and first <= datetime.fromisoformat(i["properties"]["datetime"]) <= last
+            and shape(i["geometry"]).intersects(place)
+        ]
+        start, limit = int(body.get("token", 0)), int(body.get("limit", 10))
+        links = []
+        if start + limit < len(found):
+            links.append(
+                {
+                    "rel": "next",
+                    "href": f"{self.url}/search",
+                    "method": "POST",
+                    "body": {**body, "token": str(start + limit)},
+                }
+            )
+        page = [self._linked(i) for i in found[start : start + limit]]
+        return {"type": "FeatureCollection", "features": page, "links": links}
+
+    def _at(self, path: str) -> str:
+        return f"{self.url}/collections/{self.collection}{path}"
+
+    def _linked(self, item: dict) -> dict:
+        assets = {k: {**a, "href": f"{self.url}/files/{a['href']}"} for k, a in item["assets"].items()}
+        links = [
+            {"rel": "self", "href": self._at(f"/items/{item['id']}")},
+            {"rel": "collection", "href": self._at("")},
+            {"rel": "root", "href": self.url},
+        ]
+        return {**item, "assets": assets, "links": links}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    api: StacStandIn
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_HEAD(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _answer(self, body: dict | None) -> None:
+        path = self.path.partition("?")[0]
+        fault = self.api.fault(self.command, path)
+        base = f"/collections/{self.api.collection}"
+        if fault is not None:
+            self._json({"code": str(fault), "description": "injected"}, fault)
+        elif path in ("", "/"):
+            self._json(self.api.landing())
+        elif path == base:
+            self._json(self.api.describe())
+        elif path == "/search" and body is not None:
+            self._json(self.api.search(body))
+        elif path.startswith(f"{base}/items/") and (item := self.api.item(path.rsplit("/", 1)[1])):
+            self._json(item)
+        elif path.startswith("/files/") and (file := self.api.folder / path.removeprefix("/files/")).is_file():
+            self._file(file.read_bytes())
+        else:
+            self._json({"code": "NotFound", "description": path}, 404)
+
+    def _json(self, value: dict, status: int = 200) -> None:
+        self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def _file(self, data: bytes) -> None:
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        headers = {"Content-Type": "image/tiff", "Accept-Ranges": "bytes"}
+        if wanted is None:
+            self._send(200, data, headers)
+            return
+        first, last = int(wanted[1]), min(int(wanted[2] or len(data) - 1), len(data) - 1)
+        if first >= len(data):
+            self._send(416, b"", headers)
+            return
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+        self._send(206, data[first : last + 1], headers)
+
+    def _send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Tests read ``calls`` instead of a log."""

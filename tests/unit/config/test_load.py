@@ -1,0 +1,436 @@
+"""Studies as users write them: the library's blocks filled in, and every kind of mistake refused with its mend."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenup.bands import S2_L2A
+from greenup.config import Study, load_study, parse, resolve
+from greenup.config.data import GridSites, MiniatureImagery, QuarterSeasons, Sites, WindowSeasons
+from greenup.config.load import LIBRARY, merge
+from greenup.errors import UserError
+
+STUDIES = sorted(
+    p
+    for p in LIBRARY.glob("*.yaml")
+    if "study" in (yaml.safe_load(p.read_text()) or {})  # the others are libraries of blocks
+)
+
+
+def study(text: str) -> Study:
+    return resolve(yaml.safe_load(text), where="mine.yaml")
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(UserError) as caught:
+        study(text)
+    return str(caught.value)
+
+
+class TestStudies:
+    def test_there_are_studies(self):
+        assert {"demo", "tiny", "paper", "default"} <= {p.stem for p in STUDIES}
+
+    @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
+    def test_every_study_loads(self, path: Path):
+        loaded = load_study(path)
+        if path.stem != "default":  # the annotated reference is named for its reader
+            assert loaded.study == path.stem
+
+    @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
+    def test_a_study_survives_json(self, path: Path):
+        """Jobs get blocks as JSON on their command line."""
+        loaded = load_study(path)
+        assert Study.model_validate_json(loaded.model_dump_json()) == loaded
+        for dataset in loaded.datasets.values():
+            assert parse(Sites, dataset.sites.model_dump_json()) == dataset.sites
+            assert parse(Sites, dataset.sites.model_dump(mode="json")) == dataset.sites
+
+    def test_every_block_of_the_library_is_valid(self):
+        def names(kind):
+            return list(yaml.safe_load((LIBRARY / f"{kind}.yaml").read_text()))
+
+        # `climate` is known of the miniature Earth only.
+        every = {"imagery": {"source": "miniature"}}
+        resolved = resolve({"study": "all", "every_dataset": every} | {
+            kind: dict.fromkeys(names(kind)) for kind in ("datasets", "models", "tasks")
+        } | {"datasets": {n: {"phenology": {"source": "miniature"}} if n == "ssl4eco" else None for n in names("datasets")}})  # fmt: skip
+        assert list(resolved.models) == names("models")
+        assert list(resolved.tasks) == names("tasks")
+
+    def test_the_published_numbers_are_kept(self):
+        """Facts of the three papers that the library must say (SSL4Eco, section 3 and appendix A-2; SSL4EO-S12; SeCo)."""
+        paper = study("{study: x, datasets: {ssl4eco: , ssl4eo_s12: , seco: }, models: {seco_eco: }}")
+        eco, s12, seco = (paper.datasets[n] for n in ("ssl4eco", "ssl4eo_s12", "seco"))
+        assert (eco.sites.spacing_km, eco.seasons.rule, eco.scenes.years, eco.scenes.max_cloud) == (
+            23,
+            "evi",
+            (2017, 2024),
+            20,
+        )
+        assert (s12.sites.cities, s12.sites.sigma_km, s12.seasons.rule) == (10_000, 50, "quarters")
+        assert (seco.seasons.count, seco.seasons.spacing_days, seco.scenes.max_cloud) == (5, 84, 10)
+        assert all(d.patches.bands == S2_L2A for d in (eco, s12))
+        method = paper.models["seco_eco"].method
+        assert (method.queue, method.temperature, method.key_momentum, method.batch_size) == (65_536, 0.2, 0.999, 256)
+
+
+class TestFilling:
+    def test_own_keys_lie_over_every_dataset_over_the_library(self):
+        loaded = study(
+            "{study: x, every_dataset: {patches: {size_px: 96}, scenes: {max_cloud: 5}},"
+            " datasets: {ssl4eco: {patches: {size_px: 64}}, seco: }}"
+        )
+        assert loaded.datasets["ssl4eco"].patches.size_px == 64
+        assert loaded.datasets["seco"].patches.size_px == 96
+        assert loaded.datasets["ssl4eco"].scenes.max_cloud == loaded.datasets["seco"].scenes.max_cloud == 5
+        assert loaded.datasets["ssl4eco"].scenes.years == (2017, 2024), "the library's other keys stay"
+        assert loaded.datasets["seco"].seasons.count == 5
+
+    def test_like_takes_another_block(self):
+        loaded = study("{study: x, datasets: {alps: {like: ssl4eco, sites: {region: [5, 43, 17, 49]}}, ssl4eco: }}")
+        alps, whole = loaded.datasets["alps"], loaded.datasets["ssl4eco"]
+        assert alps.sites == GridSites(sampler="grid", spacing_km=23, region=(5, 43, 17, 49))
+        assert alps.model_copy(update={"sites": whole.sites}) == whole
+
+    def test_like_overrides_the_own_name(self):
+        """A block may carry the name of one library block and start from another."""
+        loaded = study("{study: x, datasets: {ssl4eco: {like: ssl4eo_s12}}}")
+        assert loaded.datasets["ssl4eco"].sites.sampler == "cities"
+
+    def test_another_kind_replaces_the_block(self):
+        loaded = study("{study: x, datasets: {ssl4eco: {seasons: {rule: quarters}, imagery: {source: miniature}}}}")
+        assert loaded.datasets["ssl4eco"].seasons == QuarterSeasons(rule="quarters")
+        assert loaded.datasets["ssl4eco"].imagery == MiniatureImagery(source="miniature")
+
+    def test_a_windows_name_is_no_kind(self):
+        loaded = study("{study: x, datasets: {biome_points: {seasons: {name: july, days: 15}}}}")
+        assert loaded.datasets["biome_points"].seasons == WindowSeasons(rule="window", name="july", days=15)
+
+    def test_a_method_starts_from_its_preset(self):
+        text = "{study: x, datasets: {ssl4eco: }, models: {m: {dataset: ssl4eco, method: %s}}}"
+        preset = yaml.safe_load((LIBRARY / "methods/seco.yaml").read_text())
+        by_name = study(text % "seco").models["m"].method
+        changed = study(text % "{name: seco, epochs: 3}").models["m"].method
+        assert by_name.epochs == preset["epochs"]
+        assert by_name.optimizer.milestones == tuple(preset["optimizer"]["milestones"])
+        assert changed == by_name.model_copy(update={"epochs": 3})
+
+    def test_nothing_written_means_the_librarys_block(self):
+        assert study("{study: x, datasets: {ssl4eco: }}") == study("{study: x, datasets: {ssl4eco: {}}}")
+
+    def test_the_written_study_is_left_as_it_is(self):
+        written = {"study": "x", "datasets": {"alps": {"like": "ssl4eco", "shards": 2}}}
+        before = yaml.safe_dump(written)
+        resolve(written)
+        assert yaml.safe_dump(written) == before
+
+
+# What a user writes, and what must stand in the refusal: path, value, mend.
+MISTAKES = {
+    "unknown key": (
+        "{study: x, sed: 3, datasets: {ssl4eco: }}",
+        ["mine.yaml: sed: unknown key 'sed'", "mend: did you mean 'seed'?"],
+    ),
+    "unknown key in a kind of block": (
+        "{study: x, datasets: {ssl4eco: {sites: {spacing: 3}}}}",
+        ["datasets.ssl4eco.sites.spacing: unknown key", "did you mean 'spacing_km'?"],
+    ),
+    "key of another kind": (
+        "{study: x, datasets: {ssl4eco: }, models: {random_init: {method: {epochs: 3}}}}",
+        ["models.random_init.method.epochs: unknown key", "choose from: name, recipe"],
+    ),
+    "unknown key at a block named like a kind": (
+        "{study: x, datasets: {grid: {like: ssl4eco, shard: 2}}}",
+        ["datasets.grid.shard: unknown key", "did you mean 'shards'?"],
+    ),
+    "number expected": (
+        "{study: x, datasets: {ssl4eco: {scenes: {max_cloud: clear}}}}",
+        ["datasets.ssl4eco.scenes.max_cloud: cannot be 'clear'", "write a number"],
+    ),
+    "whole number expected": (
+        "{study: x, seed: 1.5, datasets: {ssl4eco: }}",
+        ["seed: cannot be 1.5", "write a whole number"],
+    ),
+    "infinite": (
+        "{study: x, datasets: {ssl4eco: {sites: {spacing_km: .inf}}}}",
+        ["datasets.ssl4eco.sites.spacing_km: cannot be inf", "write a finite number"],
+    ),
+    "out of range": (
+        "{study: x, datasets: {ssl4eco: {scenes: {max_cloud: 120}}}}",
+        ["datasets.ssl4eco.scenes.max_cloud: cannot be 120", "less than or equal to 100"],
+    ),
+    "list expected": (
+        "{study: x, datasets: {ssl4eco: {patches: {bands: B2}}}}",
+        ["datasets.ssl4eco.patches.bands: cannot be 'B2'", "write a list"],
+    ),
+    "list too short": (
+        "{study: x, datasets: {ssl4eco: {sites: {region: [5, 43, 17]}}}}",
+        ["datasets.ssl4eco.sites.region: [5, 43, 17] has 3 values", "write a list of 4"],
+    ),
+    "list too long": (
+        "{study: x, datasets: {ssl4eco: {scenes: {years: [2018, 2019, 2020]}}}}",
+        ["datasets.ssl4eco.scenes.years: [2018, 2019, 2020] has 3 values", "write a list of 2"],
+    ),
+    "block expected": (
+        "{study: x, datasets: {ssl4eco: {sites: grid}}}",
+        ["datasets.ssl4eco.sites: cannot be 'grid'", "sites: {sampler: grid}"],
+    ),
+    "dataset is no block": ("{study: x, datasets: {ssl4eco: 3}}", ["datasets.ssl4eco: cannot be 3", "write a block"]),
+    "datasets are a list": ("{study: x, datasets: [ssl4eco]}", ["datasets: cannot be ['ssl4eco']", "write a block"]),
+    "one of a few words": (
+        "{study: x, datasets: {ssl4eco: {scenes: {order: best}}}}",
+        ["datasets.ssl4eco.scenes.order: 'best' does not exist", "choose from: cloud, mid, recent"],
+    ),
+    "season rule that does not exist": (
+        "{study: x, datasets: {ssl4eco: {seasons: {rule: lunar}}}}",
+        ["datasets.ssl4eco.seasons.rule: 'lunar' does not exist", "calendar, evi, quarters, random, window"],
+    ),
+    "method that does not exist": (
+        "{study: x, datasets: {ssl4eco: }, models: {seco_eco: {method: byol}}}",
+        ["models.seco_eco.method: 'byol' does not exist", "band_statistics, random_init, seco"],
+    ),
+    "kind not said": (
+        "{study: x, datasets: {mine: {sites: {spacing_km: 3}}}}",
+        ["datasets.mine.sites.sampler: this key is missing", "cities, grid, points, uniform"],
+    ),
+    "unknown band": (
+        "{study: x, datasets: {ssl4eco: {patches: {bands: [B02, B3]}}}}",
+        ["datasets.ssl4eco.patches.bands: unknown band 'B02'", "mend: write B2"],
+    ),
+    "derived band exported": (
+        "{study: x, datasets: {ssl4eco: {patches: {bands: [NDVI]}}}}",
+        ["datasets.ssl4eco.patches.bands: unknown band 'NDVI'", "choose from B1, B2"],
+    ),
+    "band twice": (
+        "{study: x, datasets: {ssl4eco: {patches: {bands: [B2, B2]}}}}",
+        ["a band is named twice in ['B2', 'B2']", "once"],
+    ),
+    "queue no multiple of batch": (
+        "{study: x, datasets: {ssl4eco: }, models: {seco_eco: {method: {queue: 1000, batch_size: 32}}}}",
+        ["models.seco_eco.method: queue 1000 is no multiple of batch_size 32", "write queue: 1024"],
+    ),
+    "region upside down": (
+        "{study: x, datasets: {ssl4eco: {sites: {region: [5, 49, 17, 43]}}}}",
+        ["datasets.ssl4eco.sites.region: [5.0, 49.0, 17.0, 43.0] is not a region", "south < north"],
+    ),
+    "years backwards": (
+        "{study: x, datasets: {ssl4eco: {scenes: {years: [2020, 2018]}}}}",
+        ["datasets.ssl4eco.scenes.years: [2020, 2018]", "write [first, last]"],
+    ),
+    "no such day": (
+        "{study: x, datasets: {biome_points: {seasons: {north: 02-30}}}}",
+        ["datasets.biome_points.seasons.north: '02-30' is not a day", "'07-15'"],
+    ),
+    "no such date": (
+        "{study: x, datasets: {seco: {seasons: {last: soon}}}}",
+        ["datasets.seco.seasons.last: cannot be 'soon'", "2021-09-22"],
+    ),
+    "study name": ("{study: My Study, datasets: {ssl4eco: }}", ["study: cannot be 'My Study'", "small letters"]),
+    "dataset name": ("{study: x, datasets: {A b: {like: ssl4eco}}}", ["datasets.A b: cannot be 'A b'", "small letters"]),
+    "no study name": ("{datasets: {ssl4eco: }}", ["study: this key is missing", "add study:"]),
+    "no datasets": ("{study: x}", ["datasets: this key is missing"]),
+    "empty datasets": ("{study: x, datasets: }", ["datasets: nothing is named here"]),
+    "unknown block": (
+        "{study: x, datasets: {ssl4ecco: }}",
+        ["datasets.ssl4ecco: no block named 'ssl4ecco' in config/datasets.yaml", "did you mean 'ssl4eco'?"],
+    ),
+    "unknown like": (
+        "{study: x, models: {mine: {like: seco_ecco}}, datasets: {ssl4eco: }}",
+        ["models.mine.like: no block named 'seco_ecco' in config/models.yaml", "did you mean 'seco_eco'?"],
+    ),
+    "like is a list": ("{study: x, datasets: {a: {like: [ssl4eco]}}}", ["datasets.a.like: no block named ['ssl4eco']"]),
+    "like in every_dataset": (
+        "{study: x, every_dataset: {like: seco}, datasets: {ssl4eco: }}",
+        ["every_dataset.like", "write it in each dataset"],
+    ),
+    "every_dataset is no block": ("{study: x, every_dataset: 3, datasets: {ssl4eco: }}", ["every_dataset: cannot be 3"]),
+    "unknown dataset in a model": (
+        "{study: x, datasets: {ssl4eco: }, models: {seco_eco: {dataset: ssl5eco}}}",
+        ["models.seco_eco.dataset: dataset 'ssl5eco' is not in this study", "choose from: ssl4eco"],
+    ),
+    "dataset without images in a model": (
+        "{study: x, datasets: {ssl4eco: {sites: {sampler: grid}}, d: {sites: {sampler: grid}}},"
+        " models: {seco_eco: {dataset: d}}}",
+        ["models.seco_eco.dataset: 'd' has no images", "give it seasons and imagery"],
+    ),
+    "channel that is not exported": (
+        "{study: x, datasets: {ssl4eco: {patches: {bands: [B2, B3, B4, B8]}}}, models: {seco_eco: }}",
+        ["models.seco_eco.channels: 'B5' is not exported by dataset 'ssl4eco'", "datasets.ssl4eco.patches.bands"],
+    ),
+    "model without dataset": (
+        "{study: x, datasets: {ssl4eco: }, models: {m: {method: seco}}}",
+        ["models.m: method 'seco' needs a dataset", "write dataset:"],
+    ),
+    "unknown dataset in a task": (
+        "{study: x, datasets: {ssl4eco: }, tasks: {biomes: }}",
+        ["tasks.biomes.dataset: dataset 'biome_points' is not in this study", "choose from: ssl4eco"],
+    ),
+    "metric of another kind of labels": (
+        "{study: x, datasets: {biome_points: }, tasks: {biomes: {metric: r2_mean}}}",
+        ["tasks.biomes: metric 'r2_mean' does not fit kind 'classification'", "macro_f1, accuracy"],
+    ),
+    "simulated labels of real images": (
+        "{study: x, datasets: {biome_points: }, tasks: {climate: }}",
+        ["tasks.climate.labels: source 'miniature'", "datasets.biome_points.imagery: {source: miniature}"],
+    ),
+    "unknown model in the evaluation": (
+        "{study: x, datasets: {ssl4eco: }, evaluation: {models: [a]}}",
+        ["evaluation.models: model 'a' is not in this study", "add it under models:"],
+    ),
+    "unknown dataset in a figure": (
+        "{study: x, datasets: {ssl4eco: }, paper: {fig2_dataset: eco}}",
+        ["paper.fig2_dataset: dataset 'eco' is not in this study", "choose from: ssl4eco"],
+    ),
+    "evi without dates": (
+        "{study: x, datasets: {ssl4eco_calendar: {seasons: {rule: evi}}}}",
+        ["datasets.ssl4eco_calendar: season rule 'evi' needs dates", "add phenology:"],
+    ),
+    "images without seasons": (
+        "{study: x, datasets: {d: {sites: {sampler: grid}, imagery: {source: miniature}}}}",
+        ["datasets.d: images need dates", "seasons: {rule: calendar}"],
+    ),
+    "dates of another world": (
+        "{study: x, datasets: {ssl4eco: {phenology: {source: miniature}}}}",
+        ["datasets.ssl4eco: phenology source 'miniature' belongs to imagery source 'miniature'"],
+    ),
+}  # fmt: skip
+
+
+class TestMistakes:
+    @pytest.mark.parametrize("text, parts", MISTAKES.values(), ids=MISTAKES.keys())
+    def test_is_refused_with_path_value_and_mend(self, text, parts):
+        said = refusal(text)
+        assert said.startswith("mine.yaml: ")
+        assert "\n  mend: " in said
+        for part in parts:
+            assert part in said
+
+    def test_a_mistake_in_every_dataset_is_told_once_where_it_stands(self):
+        said = refusal(
+            "{study: x, every_dataset: {patches: {bands: [B02]}}, datasets: {ssl4eco: , seco: , ssl4eo_s12: }}"
+        )
+        assert said == "mine.yaml: every_dataset.patches.bands: unknown band 'B02'\n  mend: write B2"
+
+    def test_a_key_missing_in_every_dataset_too(self):
+        said = refusal("{study: x, every_dataset: {imagery: {source: stac}}, datasets: {ssl4eco: , seco: }}")
+        assert said.count("mine.yaml:") == 1
+        assert "every_dataset.imagery.url: this key is missing" in said
+
+    def test_a_dataset_that_overrides_every_dataset_is_named(self):
+        said = refusal("{study: x, every_dataset: {shards: 2}, datasets: {ssl4eco: {shards: 0}, seco: }}")
+        assert "datasets.ssl4eco.shards: cannot be 0" in said
+        assert "every_dataset" not in said
+
+    def test_all_mistakes_are_told_at_once(self):
+        said = refusal("{study: x, sed: 3, datasets: {ssl4eco: {sites: {limt: 40}, scenes: {max_cloud: no}}}}")
+        assert [line.split(": ")[1] for line in said.splitlines()[::2]] == [
+            "datasets.ssl4eco.sites.limt", "datasets.ssl4eco.scenes.max_cloud", "sed"
+        ]  # fmt: skip
+        assert all(line.startswith("  mend: ") for line in said.splitlines()[1::2])
+
+    def test_many_mistakes_are_counted(self):
+        keys = ", ".join(f"k{i}: 1" for i in range(12))
+        said = refusal(f"{{study: x, {keys}, datasets: {{ssl4eco: }}}}")
+        assert said.count("unknown key") == 8
+        assert said.endswith("(4 more)")
+
+    def test_no_word_of_pydantic(self):
+        for text, _ in MISTAKES.values():
+            said = refusal(text)
+            assert "pydantic" not in said
+            assert "Input should" not in said
+
+
+class TestFiles:
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(UserError, match=r"none\.yaml: cannot be read .*\n.*check the path"):
+            load_study(tmp_path / "none.yaml")
+
+    @pytest.mark.parametrize(
+        "text, part",
+        [
+            ("study: [x", "not valid YAML"),
+            ("- a\n- b\n", "the file is not a set of keys"),
+            ("study: x\ndatasets: {ssl4eco: }\ndatasets: {seco: }\n", "the key 'datasets' stands twice"),
+            ("", "study: this key is missing"),
+        ],
+    )
+    def test_wrong_file_is_named(self, tmp_path, text, part):
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        with pytest.raises(UserError) as caught:
+            load_study(path)
+        assert str(path) in str(caught.value)
+        assert part in str(caught.value)
+
+    def test_not_text(self, tmp_path):
+        path = tmp_path / "study.yaml"
+        path.write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(UserError, match=r"study\.yaml: not valid YAML"):
+            load_study(path)
+
+
+# --------------------------------------------------------------------------------------------------------- properties
+values = st.recursive(
+    st.integers() | st.booleans() | st.text("abc", max_size=3) | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=4),
+    max_leaves=8,
+)
+blocks = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
+
+
+def leaves(block, path=()):
+    """Path -> value of everything in a block that is no block with keys."""
+    if isinstance(block, dict) and block:
+        return {k: v for name, value in block.items() for k, v in leaves(value, (*path, name)).items()}
+    return {path: block}
+
+
+class TestMerge:
+    @given(blocks)
+    def test_empty_is_neutral_and_merging_twice_changes_nothing(self, block):
+        assert merge(block, {}) == block
+        assert merge({}, block) == block
+        assert merge(block, block) == block
+
+    @given(blocks, blocks)
+    def test_everything_written_wins(self, base, over):
+        merged = leaves(merge(base, over))
+        for path, value in leaves(over).items():
+            if value != {}:  # an empty block adds nothing
+                assert merged[path] == value
+
+    @given(blocks, blocks)
+    def test_nothing_else_changes(self, base, over):
+        merged, written = leaves(merge(base, over)), leaves(over)
+        for path, value in leaves(base).items():
+            hidden = any(path[: len(w)] == w or w[: len(path)] == path for w in written)
+            assert hidden or merged[path] == value
+
+    @given(blocks, blocks, blocks)
+    def test_order_of_merging_does_not_matter_where_blocks_stay_blocks(self, a, b, c):
+        """Associative, as long as no value takes a block's place."""
+
+        def shape(x):
+            return {p[:i] for p in leaves(x) for i in range(len(p))}
+
+        ends = {p for x in (a, b, c) for p, v in leaves(x).items() if not isinstance(v, dict)}
+        inner = shape(a) | shape(b) | shape(c)
+        if not ends & inner:
+            assert merge(merge(a, b), c) == merge(a, merge(b, c))
+
+    @given(blocks, blocks)
+    def test_arguments_stay_as_they_are(self, base, over):
+        before = repr((base, over))
+        merge(base, over)
+        assert repr((base, over)) == before
+
+    @given(blocks, blocks, st.sampled_from(["sampler", "source", "rule", "name"]))
+    def test_another_kind_replaces_the_whole(self, base, over, key):
+        base, over = {**base, key: "one"}, {**over, key: "other"}
+        assert merge(base, over) == over
+        assert merge({"x": base}, {"x": over}) == {"x": over}
