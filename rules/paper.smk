@@ -1,4 +1,6 @@
-# What a reader looks at: figures, tables, the report.
+# What a reader looks at: figures, tables, the report. Captions use params.simulated.
+
+from os.path import relpath
 
 
 rule fig1:
@@ -46,6 +48,7 @@ rule fig2:
         "../envs/figures.yaml"
     params:
         sites=study.paper.fig2_sites,
+        simulated=study.simulated,
     message:
         "Figure 2"
     script:
@@ -72,6 +75,7 @@ rule training_figure:
         "../envs/figures.yaml"
     params:
         names=plan.trained_models,
+        simulated=study.simulated,
     message:
         "training curves"
     script:
@@ -99,6 +103,7 @@ rule quality_figure:
         "../envs/figures.yaml"
     params:
         names=plan.used,
+        simulated=study.simulated,
     message:
         "data quality"
     script:
@@ -127,6 +132,7 @@ rule results_table:
     params:
         metrics={t: plan.task(t).metric for t in study.evaluated_tasks},
         models=study.evaluated_models,
+        simulated=study.simulated,
     message:
         "results table"
     script:
@@ -149,6 +155,7 @@ rule write_report:
     params:
         study=plan.settings(study),
         targets=STAGES,
+        configfile=relpath(str(workflow.configfiles[0])),
     message:
         "report"
     script:

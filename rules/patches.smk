@@ -24,7 +24,8 @@ rule export_patches:
         "patches of {wildcards.dataset}, shard {wildcards.shard}"
     shell:
         'python "$SCRIPTS"/export_patches.py --sites {input.sites:q} --scenes {input.scenes:q}'
-        " --imagery {params.imagery:q} --patches {params.patches:q} --min-images {params.min_images}"
+        " --imagery {params.imagery:q} --recipe {params.recipe} --patches {params.patches:q}"
+        " --min-images {params.min_images}"
         ' --runtime "$RUNTIME" --work {params.work:q}'
         " --pixels {output.pixels:q} --ledger {output.ledger:q} --log {log:q}"
 

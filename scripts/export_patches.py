@@ -11,7 +11,7 @@ from greenup.patches.export import export_shard
 from greenup.schemas import SCENES, SITES
 
 parser = argparse.ArgumentParser(description=__doc__)
-for name in ("sites", "scenes", "imagery", "patches", "runtime", "work", "pixels", "ledger", "log"):
+for name in ("sites", "scenes", "imagery", "recipe", "patches", "runtime", "work", "pixels", "ledger", "log"):
     parser.add_argument(f"--{name}", required=True)
 parser.add_argument("--min-images", type=int, required=True)
 args = parser.parse_args()
@@ -28,4 +28,6 @@ with job(args.log):
         work=args.work,
         pixels=args.pixels,
         ledger=args.ledger,
+        # Kept images of other settings, or of an earlier recipe, are not the same images.
+        origin=f"recipe {args.recipe}, {args.imagery}",
     )

@@ -12,4 +12,5 @@ with job(snakemake.log):
         cards=list(snakemake.input.cards),
         stages=list(snakemake.params.targets),
         out=snakemake.output[0],
+        configfile=snakemake.params.configfile,
     )

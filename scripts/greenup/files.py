@@ -76,6 +76,7 @@ def write_table(
     ``extra`` (JSON-able) is kept in the file's metadata and comes back as ``read_table(...).attrs``.
     """
     table = schema.check(table, str(path))
+    table.attrs = {}  # what it was read with is not what this file says of itself
     meta = {"schema": schema.name, "simulated": simulated, "attribution": attribution, **extra}
     if schema.is_geo:
         frame = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs=4326)

@@ -174,7 +174,7 @@ SCENES = Schema(
         Column("scene_id", "text", "scene identifier in its archive", null=True),
         Column("time", "time", "acquisition time", null=True),
         Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
-        Column("cloud_of", "text", "what the cloud cover speaks of: tile or patch", null=True),
+        Column("cloud_of", "text", "what the cloud cover speaks of: tile, patch, or tile_estimate (a rule of thumb)", null=True),
         Column("days_from_middle", "float", "days from the middle of its season (negative: before)", null=True),
         Column("candidates", "int", "scenes in the season's intervals, of any cloud"),
         Column("reason", "text", "why this scene, or why none"),
@@ -293,4 +293,4 @@ def to_markdown() -> str:
 
 
 if __name__ == "__main__":
-    print(to_markdown())
+    print(to_markdown(), end="")

@@ -2,7 +2,7 @@
 
 Served: landing page, collection, item, item search by POST with intersects, datetime, limit and paging. ``faults`` is a
 list of HTTP statuses that the next requests (of ``fault_paths``) are answered with; ``calls`` is every request's method
-and path.
+and path, ``asked`` its path with the query.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class StacStandIn:
     def __init__(self, folder: Path, collection: str, items: list[dict]) -> None:
         self.folder, self.collection, self.items = folder, collection, items
         self.calls: list[tuple[str, str]] = []
+        self.asked: list[str] = []
         self.faults: list[int] = []
         self.fault_paths = "/search"
         self._lock = threading.Lock()
@@ -78,7 +79,11 @@ class StacStandIn:
             "description": "loopback",
             "license": "other",
             "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
-            "links": [{"rel": "root", "href": self.url}, {"rel": "self", "href": self._at("")}],
+            "links": [
+                {"rel": "root", "href": self.url},
+                {"rel": "self", "href": self._at("")},
+                {"rel": "items", "href": self._at("/items")},
+            ],
         }
 
     def item(self, item_id: str) -> dict | None:
@@ -136,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: dict | None) -> None:
         path = self.path.partition("?")[0]
+        self.api.asked.append(self.path)
         fault = self.api.fault(self.command, path)
         base = f"/collections/{self.api.collection}"
         if fault is not None:

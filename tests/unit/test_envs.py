@@ -27,12 +27,15 @@ DISTRIBUTION = {
     "cv2": "opencv-python-headless",
     "ee": "earthengine-api",
     "google": "earthengine-api",
+    "googleapiclient": "earthengine-api",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-# Modules of a package's own public interface, installed by it: rasterio's transforms, geopandas' reader, Matplotlib's
-# contours.
-BROUGHT_BY = {"affine": "rasterio", "pyogrio": "geopandas", "contourpy": "matplotlib"}
+# Modules that a package brings along as part of its own interface: rasterio's transforms, geopandas' reader, Matplotlib's
+# contours, the sessions and errors of the STAC client.
+BROUGHT_BY = {"affine": "rasterio", "pyogrio": "geopandas", "contourpy": "matplotlib", "requests": "pystac-client"}
+# Imported where it is asked for, with an error that says how to install it.
+OPTIONAL = {"planetary_computer"}
 
 
 @cache
@@ -123,7 +126,7 @@ def rules_by_env() -> dict[str, set[str]]:
     for path in (ROOT / "rules").glob("*.smk"):
         for rule in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
             env = re.search(r'"\.\./envs/([\w.]+)\.yaml"', rule)
-            script = re.search(r"(?:\.\./scripts|\{SCRIPTS:q\})/(\w+\.py)", rule)
+            script = re.search(r"(?:scripts|SCRIPTS)[^/\n]*/(\w+\.py)", rule)
             if env and script:
                 found.setdefault(env[1], set()).add(script[1])
     return found
@@ -159,6 +162,7 @@ def reached(script: Path) -> set[str]:
 def test_rules_name_environments_that_exist():
     assert set(rules_by_env()) <= {p.stem for p in ENVS}
     assert {"geo", "train", "figures", "earthengine"} <= set(rules_by_env())
+    assert "export_patches.py" in rules_by_env()["earthengine"], "scripts called by `shell:` are seen too"
 
 
 @pytest.mark.parametrize("env", sorted(rules_by_env()))
@@ -169,7 +173,7 @@ def test_imports_are_in_the_environment(env):
         # The sources of imagery are imported where they are used, and each job uses one: Earth Engine's client is
         # needed only where images are searched and read.
         if env != "earthengine":
-            tops -= {"ee", "google"}
+            tops -= {"ee", "google", "googleapiclient"}
         for top in tops:
             distribution = DISTRIBUTION.get(top, BROUGHT_BY.get(top, canonicalize_name(top)))
             assert distribution in there, f"envs/{env}.yaml lacks {distribution}, which {script} imports as {top}"

@@ -1,7 +1,7 @@
 """Weighted k-nearest-neighbour probe by cosine similarity (SSL4Eco, section 4.1). NumPy only.
 
-The k most similar training images vote with weights softmax(similarity / T), T = 0.07: for classes and labels the scores
-are the weighted shares of the neighbours that have them, for regression the weighted mean of their targets.
+The k most similar training images vote with weights softmax(similarity / T), T = 0.07: for classes and labels the
+scores are the weighted shares of the neighbours that have them, for regression the weighted mean of their targets.
 
 Neighbours come from the train part alone, as published: k is fixed, the val part has no use here, and both probes then
 learn from the same images.

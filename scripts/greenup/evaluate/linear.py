@@ -5,11 +5,12 @@ decay 0.01 on weight and bias), batches of 256, at most 1000 epochs, stopped aft
 loss; cross-entropy for classes, the soft-margin loss for labels, squared error for targets. Here the *best* weights are
 kept (the released code keeps the last), and embeddings and targets are standardised by the fold's own train part.
 
-Ten folds share most of their images, so they are trained in one product: a step takes one batch of images, multiplies it
-with the weights of all folds side by side, and hides from each fold what lies outside its train part. Standardising is
-an affine map per fold, and is folded into the weights of the product: x_hat W = x (W / std) - (mean / std) W. Each fold
-has its own AdamW state, validation loss and end; in the mean over folds a step holds ``batch_size`` train images a fold.
-What comes out is what a loop over folds with `torch.nn.Linear` and `torch.optim.AdamW` gives on the same batches.
+Ten folds share most of their images, so they are trained in one product: a step takes one batch of images, multiplies
+it with the weights of all folds side by side, and hides from each fold what lies outside its train part.
+Standardising is an affine map per fold, and is folded into the weights of the product: x_hat W = x (W / std) - (mean
+/ std) W. Each fold has its own AdamW state, validation loss and end; in the mean over folds a step holds
+``batch_size`` train images a fold. What comes out is what a loop over folds with `torch.nn.Linear` and
+`torch.optim.AdamW` gives on the same batches.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ BETAS, EPS = (0.9, 0.999), 1e-8
 class LinearProbes:
     """Trained probes of F folds on embeddings of D dimensions with C outputs.
 
-    ``weight`` (F, C, D) and ``bias`` (F, C) act on standardised embeddings; ``centre`` and ``inverse`` (F, D) standardise
-    them, ``target_centre`` and ``target_scale`` (F, C) bring regression back to its unit. ``epochs`` (F,) were trained,
-    the weights are those of ``best_epoch`` (F,), whose validation loss is ``val_loss`` (F,).
+    ``weight`` (F, C, D) and ``bias`` (F, C) act on standardised embeddings; ``centre`` and ``inverse`` (F, D)
+    standardise them, ``target_centre`` and ``target_scale`` (F, C) bring regression back to its unit. ``epochs`` (F,)
+    were trained, the weights are those of ``best_epoch`` (F,), whose validation loss is ``val_loss`` (F,).
     """
 
     kind: str
@@ -64,7 +65,7 @@ class LinearProbes:
 
 
 def initial_layer(seed: int, fold: int, outputs: int, dim: int) -> np.ndarray:
-    """First weights and, in the last column, bias of a fold (C, D + 1): uniform within 1/sqrt(D), as `torch.nn.Linear`."""
+    """First weights and, in the last column, bias of a fold (C, D + 1): uniform in 1/sqrt(D), as `torch.nn.Linear`."""
     bound = dim**-0.5
     return generator(seed, "linear probe", "first weights", fold).uniform(-bound, bound, (outputs, dim + 1))
 
@@ -141,7 +142,7 @@ class _Targets:
 
 
 def _fold_statistics(data: torch.Tensor, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse standard deviation (F, D), float64, of the images of each fold's train part; data near N(0, 1)."""
+    """Mean and inverse standard deviation (F, D), float64, of each fold's train part; data near N(0, 1)."""
     mask = torch.from_numpy(parts).double()
     total, square = 0.0, 0.0
     for i in range(0, len(data), 4096):
@@ -151,7 +152,7 @@ def _fold_statistics(data: torch.Tensor, parts: np.ndarray) -> tuple[np.ndarray,
     count = mask.sum(1, keepdim=True)
     mean = total / count
     std = (square / count - mean.square()).clamp_min(0).sqrt().numpy()
-    # The difference of squares cannot see spreads below the square root of float64's precision, hence NOISE as the floor.
+    # The difference of squares cannot see spreads below the root of float64's precision: those count as constant.
     return mean.numpy(), inverse_or_zero(std, 1.0)
 
 
@@ -210,8 +211,9 @@ class _Trainer:
         folds, longest = len(val), int(val.sum(axis=1).max())
         self.val_x = torch.zeros(folds, longest, self.data.shape[1], dtype=self.data.dtype)
         self.val_share = torch.zeros(folds, longest, dtype=self.data.dtype)
-        shape = (folds, longest) if self.kind == "classification" else (folds, longest, self.targets.outputs)
-        self.val_y = torch.zeros(shape, dtype=self.targets.y.dtype if self.kind == "classification" else self.data.dtype)
+        is_class = self.kind == "classification"
+        shape = (folds, longest) if is_class else (folds, longest, self.targets.outputs)
+        self.val_y = torch.zeros(shape, dtype=torch.int64 if is_class else self.data.dtype)
         for fold in range(folds):
             rows = torch.from_numpy(np.flatnonzero(val[fold]))
             n = len(rows)

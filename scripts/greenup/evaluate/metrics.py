@@ -33,9 +33,9 @@ def classification_metrics(observed: np.ndarray, predicted: np.ndarray) -> dict[
 def multilabel_metrics(observed: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     """micro_map, macro_map and micro_f1 of 0/1 labels and scores in [0, 1], both (N, C).
 
-    micro_map is the average precision over all image x label pairs; macro_map the mean over the labels that occur in this
-    set; micro_f1 counts a label where its score is at least `THRESHOLD`. Scores are clamped: one that rounding lifted to
-    1.0000001 is a 1. Raises `UserError` when no image has any label.
+    micro_map is the average precision over all image x label pairs; macro_map the mean over the labels that occur in
+    this set; micro_f1 counts a label where its score is at least `THRESHOLD`. Scores are clamped: one that rounding
+    lifted to 1.0000001 is a 1. Raises `UserError` when no image has any label.
     """
     observed, scores = np.asarray(observed).astype(bool), np.clip(scores, 0.0, 1.0)
     if not observed.any():

@@ -35,13 +35,14 @@ def run_probe(
     ``embeddings``, ``labels``, ``folds``: tables of those schemas, ``folds`` of one kind; ``protocol``: linear or knn,
     with ``settings`` of its block of ``evaluation.protocols``. The order of rows changes nothing.
 
-    Returns *scores*, one row a fold x metric (fold, metric, value, n_test, n_train; values are fractions; n_train is what
-    the corrected intervals of `greenup.evaluate.intervals` need), and *predictions*, one row a fold x tested image:
-    site_id, fold and, for classification, observed, predicted and the predicted class's score; for multilabel, observed
-    and predicted names and a column `score_<class>` each; for regression, `<target>_observed` and `<target>_predicted`.
+    Returns *scores*, one row a fold x metric (fold, metric, value, n_test, n_train; values are fractions; n_train is
+    what the corrected intervals of `greenup.evaluate.intervals` need), and *predictions*, one row a fold x tested
+    image: site_id, fold and, for classification, observed, predicted and the predicted class's score; for multilabel,
+    observed and predicted names and a column `score_<class>` each; for regression, `<target>_observed` and
+    `<target>_predicted`.
 
-    Raises `UserError` when the three tables do not speak of the same images, when folds are of several kinds or none, or
-    when an embedding is not finite or not of the length of the others.
+    Raises `UserError` when the three tables do not speak of the same images, when folds are of several kinds or none,
+    or when an embedding is not finite or not of the length of the others.
     """
     labels = labels.sort_values("site_id", ignore_index=True)
     ids = labels["site_id"].to_numpy(dtype=object)
@@ -103,10 +104,10 @@ def _parts(folds: pd.DataFrame, ids: np.ndarray) -> tuple[list[int], np.ndarray]
     kinds = folds["folds"].unique().tolist()
     if len(kinds) != 1:
         raise UserError(
-            f"folds: {'no row' if not kinds else 'several kinds: ' + ', '.join(kinds)} where one kind of folds is needed",
+            f"folds: {'several kinds: ' + ', '.join(kinds) if kinds else 'no row'} where one kind is needed",
             "check evaluation.folds.kinds and rerun label_task",
         )
-    wide = folds.pivot(index="fold", columns="site_id", values="part").sort_index()
+    wide = folds.pivot(index="fold", columns="site_id", values="part").sort_index()  # noqa: PD010
     _same_images(wide.columns, ids, "folds")
     wide = wide[ids]
     if wide.isna().to_numpy().any():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import pandas as pd
 import requests as http
 from google.auth.exceptions import GoogleAuthError, TransportError
 from googleapiclient.errors import HttpError
+from pyproj import Transformer
 
 from greenup.bands import bands_at, native_resolutions
 from greenup.errors import UserError
@@ -52,8 +52,9 @@ def initialise() -> None:
     """Log in to Earth Engine once a process, and check the login with the server.
 
     Environment: GREENUP_EE_PROJECT, the Cloud project (a service account's own when unset);
-    GOOGLE_APPLICATION_CREDENTIALS, a service account's key file (else the login kept by `earthengine authenticate`, else
-    Google's default credentials); GREENUP_EE_URL, another endpoint, which is talked to without credentials (tests).
+    GOOGLE_APPLICATION_CREDENTIALS, a key file such as a service account's (else the login that
+    `earthengine authenticate` keeps, or the machine's default credentials); GREENUP_EE_URL, another endpoint, which is
+    talked to without credentials (tests).
 
     Raises `UserError` with what to do when there is no valid login, `PassingError` when the service does not answer.
     """
@@ -156,7 +157,7 @@ class EarthEngineSource:
             scenes = (
                 collection.filterBounds(patch)
                 .filter(ee.Filter.Or(*dates) if len(dates) > 1 else dates[0])
-                .filter(ee.Filter.contains(leftField=".geo", rightValue=patch))
+                .filter(ee.Filter.contains(leftField=".geo", rightValue=patch, maxError=1))
             )
             # One reducer for all three, so that they stay together; cloud, the last, may be missing.
             reducer = ee.Reducer.toList(tupleSize=3, numOptional=1)
@@ -193,8 +194,11 @@ class EarthEngineSource:
 
 
 def _outline(grid: PatchGrid) -> ee.Geometry:
-    """The patch as a polygon in its own UTM zone."""
-    return ee.Geometry.Rectangle(list(grid.bounds()), f"EPSG:{grid.epsg}", False)
+    """The patch as a polygon in degrees: its edges, at most some km long, bend by less than a metre on the way."""
+    west, south, east, north = grid.bounds()
+    to_degrees = Transformer.from_crs(grid.epsg, 4326, always_xy=True)
+    lon, lat = to_degrees.transform([west, east, east, west], [south, south, north, north])
+    return ee.Geometry.Polygon([[[x, y] for x, y in zip(lon, lat, strict=True)]])
 
 
 def _utm_zone(scene_id: str) -> int | None:
@@ -218,12 +222,12 @@ def _errors(what: str, *, is_scene: bool = False) -> Iterator[None]:
         text, code = str(error), _status(error)
         if code == 429 or "quota" in text.lower() or "too many" in text.lower():
             raise PassingError(f"{what}: {text}", "quota") from error
-        if code is None or code >= 500 or code == 408 or "timed out" in text.lower():
+        if code in (408, 499) or (code or 0) >= 500 or "timed out" in text.lower():
             raise PassingError(f"{what}: {text}") from error
         if is_scene and ("not found" in text or "may not be null" in text or code == 404):
             raise SceneMissing(f"{what}: {text}") from error
         raise UserError(f"Earth Engine: {what}: {text}", _mend(text, code)) from error
-    except (TransportError, http.RequestException, httplib2.HttpLib2Error, socket.timeout, ConnectionError) as error:
+    except (TransportError, http.RequestException, httplib2.HttpLib2Error, TimeoutError, ConnectionError) as error:
         raise PassingError(f"{what}: {error}") from error
 
 

@@ -27,8 +27,8 @@ def smooth_curve(
         return np.full(len(grid), np.nan)
     gap = np.abs(grid[:, None] - np.asarray(day, float)[None, :])
     gap = np.minimum(gap, YEAR - gap)
-    # The nearest observation alone would underflow far away; such days are NaN anyway.
-    weight = np.exp(-0.5 * (np.minimum(gap, most_empty) / bandwidth) ** 2)
+    # Weights relative to the nearest observation's: the mean is the same and nothing underflows.
+    weight = np.exp(0.5 * (gap.min(axis=1, keepdims=True) ** 2 - gap**2) / bandwidth**2)
     line = (weight @ np.asarray(value, float)) / weight.sum(axis=1)
     return np.where(gap.min(axis=1) <= most_empty, line, np.nan)
 

@@ -77,14 +77,14 @@ def draw_fig2(
 
     Tables as in `greenup.schemas` (``phenology`` and ``curves`` are None for datasets without dates of their own);
     ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader. Returns
-    the figure and the numbers drawn: columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and ``day``
-    and ``stop`` are days of the year from 0. Raises `UserError` when the index has no image.
+    the figure and the numbers drawn: columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and
+    ``day`` and ``stop`` are days of the year from 0. Raises `UserError` when the index has no image.
     """
     if index.empty:
         raise UserError(f"{index_path}: no images", "look at the ledgers, or leave out paper.fig2_dataset")
     store = store or PatchStore(index_path)
     chosen = choose_sites(sites, phenology, curves, index, count)
-    names = season_order(index.loc[index["site_id"].isin(chosen), "season"])
+    names = season_order(pd.concat([t.loc[t["site_id"].isin(chosen), "season"] for t in (index, seasons)]))
     colours = season_colours(names)
     has_curves = curves is not None and curves["site_id"].isin(chosen).any()
     year_width = 2.3 if has_curves else 1.9

@@ -1,8 +1,8 @@
 """Maps in equal-area projections: density on a page means density on the Earth. Nothing is downloaded.
 
 The coast is the half-land line of the packaged 1 km land mask, averaged to the size of a printed dot. The world is
-drawn in Equal Earth (Savric, Patterson and Jenny 2019; EPSG:8857), a region in Lambert's azimuthal equal-area projection
-around its middle.
+drawn in Equal Earth (Savric, Patterson and Jenny 2019; EPSG:8857), a region in Lambert's azimuthal equal-area
+projection around its middle.
 """
 
 from __future__ import annotations

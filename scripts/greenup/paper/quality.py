@@ -192,8 +192,8 @@ def _draw_months(axes: Axes, table: pd.DataFrame, seasons: list[str]) -> None:
     axes.set_xlim(0.4, 12.6)
     axes.set_ylabel("images")
     axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.set_ylim(0, 1.08 * max(base.max(), 1))
     if not base.any():
-        axes.set_ylim(0, 1)
         axes.set_yticks([])
         axes.text(0.5, 0.5, "no images", transform=axes.transAxes, ha="center", va="center", color=GREY)
 

@@ -28,8 +28,8 @@ _TITLES = {
     "accuracy": "accuracy",
     "linear": "linear probe",
     "knn": "k-NN",
-    "random": "random folds",
-    "blocks": "spatial blocks",
+    "random": "random",
+    "blocks": "blocks",
 }
 
 
@@ -47,10 +47,10 @@ def results_table(probes: Sequence[pd.DataFrame], metrics: Mapping[str, str], mo
 
     ``probes``: `probe` tables, each with its ``attrs["simulated"]``; ``metrics``: task -> main metric; ``models``: the
     order of the rows. Columns: task, protocol, folds, metric, is_main, model, mean, sd, low, high (fractions; 95 %
-    corrected resampled t interval over folds), n (folds), rank (1 is best), p_best (two-sided p of the paired difference
-    to the best model over the same folds; empty for the best and where the folds differ), simulated. Order: tasks as in
-    ``metrics``, linear before knn, random before blocks, main metric first, models as given. Raises `UserError` when a
-    task lacks its main metric.
+    corrected resampled t interval over folds), n (folds), rank (1 is best), p_best (two-sided p of the paired
+    difference to the best model over the same folds; empty for the best and where the folds differ), simulated. Order:
+    tasks as in ``metrics``, linear before knn, random before blocks, main metric first, models as given. Raises
+    `UserError` when a task lacks its main metric.
 
     The training size of a fold is the column ``n_train``; in tables without it, all images outside its test part.
     """
@@ -97,7 +97,9 @@ def _with_training_size(scores: pd.DataFrame) -> pd.DataFrame:
     if "n_train" not in scores:
         scores["n_train"] = np.nan
     total = scores.groupby([*KEYS, "model"])["n_test"].transform("sum")
-    scores["n_train"] = scores["n_train"].astype("float64").fillna((total - scores["n_test"]).astype("float64"))
+    # A single fold leaves nothing outside; it has no interval either, so any positive size does.
+    outside = (total - scores["n_test"]).clip(lower=1)
+    scores["n_train"] = scores["n_train"].astype("float64").fillna(outside.astype("float64"))
     return scores
 
 
@@ -164,8 +166,9 @@ def legend(table: pd.DataFrame) -> str:
     count = f"{folds[0]}" if len(folds) == 1 else f"{folds[0]}–{folds[-1]}"
     text = (
         f"Metrics × 100: mean ± standard deviation over {count} folds, and in brackets the 95 % confidence interval of "
-        "the mean (corrected resampled t). Bold: best; underlined: second best; †: not distinguishable from the best at 5 % "
-        "(paired test over the same folds, not corrected for several models)."
+        "the mean (corrected resampled t). Bold: best; underlined: second best; †: not distinguishable from the best "
+        "at 5 % (paired test over the same folds, not corrected for several models). Folds: random, or whole spatial "
+        "blocks."
     )
     return ("Simulated images (miniature Earth). " if table["simulated"].any() else "") + text
 

@@ -14,8 +14,10 @@ damage is noticed while reading; the BLAKE2b checksum of each row says that an i
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,17 +147,18 @@ class ShardWriter:
 
     def put(self, index: int, row: Row, pixels: Pixels) -> None:
         """Write one image."""
-        for m in self.form.resolutions:
-            self._file[f"pixels_{m}"][index] = pixels.values[m]
-            self._file[f"valid_{m}"][index] = pixels.valid[m]
+        with _as_os_error():
+            for m in self.form.resolutions:
+                self._file[f"pixels_{m}"][index] = pixels.values[m]
+                self._file[f"valid_{m}"][index] = pixels.valid[m]
         self._rows[index] = row
 
     def copy(self, index: int, row: Row, source: ShardFile, source_index: int) -> None:
         """Take over one image from another file of the same form, without decompressing it."""
-        for m in self.form.resolutions:
-            for name in (f"pixels_{m}", f"valid_{m}"):
-                rest = (0,) * (self._file[name].ndim - 1)
-                mask, chunk = source.handle[name].id.read_direct_chunk((source_index, *rest))
+        for name in [f"{kind}_{m}" for kind in ("pixels", "valid") for m in self.form.resolutions]:
+            rest = (0,) * (self._file[name].ndim - 1)
+            mask, chunk = source.handle[name].id.read_direct_chunk((source_index, *rest))
+            with _as_os_error():
                 self._file[name].id.write_direct_chunk((index, *rest), chunk, mask)
         self._rows[index] = row
 
@@ -173,25 +176,43 @@ class ShardWriter:
         columns["west"] = np.array([r.grid.west for r in rows], "<f8")
         columns["north"] = np.array([r.grid.north for r in rows], "<f8")
         columns["valid_fraction"] = np.array([r.valid_fraction for r in rows], "<f8")
-        for name, values in columns.items():
-            self._file.create_dataset(name, data=values)
-        self._file["time"].attrs["units"] = "microseconds since 1970-01-01T00:00:00Z"
-        self._file.close()
+        with _as_os_error():
+            for name, values in columns.items():
+                self._file.create_dataset(name, data=values)
+            self._file["time"].attrs["units"] = "microseconds since 1970-01-01T00:00:00Z"
+            self._file.close()
 
     def abandon(self) -> None:
         """Close the file as it is, unfinished."""
-        self._file.close()
+        # What brought us here is on its way to the user; that the rest cannot be flushed either adds nothing.
+        with suppress(OSError, RuntimeError):
+            self._file.close()
 
 
 @contextmanager
 def writing(path: Path, form: Form, count: int) -> Iterator[ShardWriter]:
-    """A `ShardWriter` that is closed at the end, and abandoned when the body fails."""
-    writer = ShardWriter(path, form, count)
+    """A `ShardWriter` that is closed at the end, and abandoned when the body fails.
+
+    Raises `OSError` with the system's own words when the file cannot be written.
+    """
+    with _as_os_error():
+        writer = ShardWriter(path, form, count)
     try:
         yield writer
         writer.close()
-    finally:
+    except BaseException:
         writer.abandon()
+        raise
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """HDF5 tells of a full disk by several exceptions and a page of its inner state: make it the system's error."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        raise OSError(*([int(number[1]), os.strerror(int(number[1]))] if number else [str(error)])) from error
 
 
 def _text(values: list[str]) -> np.ndarray:

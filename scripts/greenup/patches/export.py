@@ -103,7 +103,7 @@ def export_shard(
             _assemble(final, plan, room, fetcher, pixels)
             table = ledger_table(final)
             write_table(ledger, table, LEDGER, simulated=form.simulated, attribution=form.attribution)
-            # What stands in no pixel file, a dropped site's image or that a scene does not exist, may be asked for again.
+            # What no pixel file tells, a dropped site's images or that a scene does not exist, may be asked for again.
             room.tidy(keep={e.site_id for e in final if e.image is not None and e.status != "ok"})
     finally:
         room.close()

@@ -77,7 +77,7 @@ class Work:
         return found
 
     def save_site(self, site_id: str, work: SiteWork) -> None:
-        """Write the file of a site anew with all that is known. Rows without pixels are taken from the file there is."""
+        """Write the file of a site anew with all that is known; rows without pixels are copied from the present one."""
         path = self.site_path(site_id)
         with fitting(path, self.form) as old:
             places = {} if old is None else {key_of(old.row(i)): i for i in range(len(old))}

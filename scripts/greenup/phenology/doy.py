@@ -1,7 +1,8 @@
 """Arithmetic on the circle of the year: days of year, distances and medians that know that December meets January.
 
-A day of year is 1 on 1 January and 365 or 366 on 31 December. On the circle the year has 365.25 days, its mean length, so
-that 31 December and 1 January are neighbours in common and in leap years alike (to a quarter of a day or one and a quarter).
+A day of year is 1 on 1 January and 365 or 366 on 31 December. On the circle the year has 365.25 days, its mean length,
+so that 31 December and 1 January are neighbours in common and in leap years alike (to a quarter of a day or one and a
+quarter).
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ def date_in_year(year: ArrayLike, doy: ArrayLike) -> Days:
 
     So every day of year falls exactly once into every calendar year. Arrays broadcast.
     """
-    year, doy = np.broadcast_arrays(np.asarray(year, dtype=np.int64), np.asarray(doy, dtype=np.float64))
-    day = np.clip(np.floor(doy + 0.5).astype(np.int64), 1, days_in_year(year))
-    return _january(year) + (day - 1).astype("timedelta64[D]")
+    # Years are turned into dates before they broadcast: there are few of them, and the step is slow.
+    day = np.floor(np.asarray(doy, dtype=np.float64) + 0.5)
+    return _january(year) + (np.clip(day, 1, days_in_year(year)) - 1).astype("timedelta64[D]")
 
 
 def _january(year: ArrayLike) -> Days:
@@ -73,7 +74,8 @@ def ahead(a: ArrayLike, b: ArrayLike) -> Floats:
 
 
 def in_order(dates: ArrayLike) -> NDArray[np.bool_]:
-    """Whether each row's dates, shape (n, k), follow one another within one turn of the year; False where any is NaN."""
+    """Whether each row's dates, shape (n, k), follow one another within one turn of the year; False where any is
+    NaN."""
     dates = np.asarray(dates, dtype=np.float64)
     turn = ahead(dates, np.roll(dates, -1, axis=1)).sum(axis=1)
     # Going round once returns to the start; dates out of order need two turns or more. Equal dates make no step.
@@ -81,11 +83,12 @@ def in_order(dates: ArrayLike) -> NDArray[np.bool_]:
 
 
 def circular_median(doy: ArrayLike) -> Floats:
-    """Median day of year of each row, shape (n, years) -> (n,): the day of least summed circular distance to the values.
+    """Median day of year of each row, shape (n, years) -> (n,): the day of least summed circular distance to the
+    values.
 
-    NaN values are left out; a row without values gives NaN. With an even number of values it is the middle between the two
-    inner ones, as for the ordinary median. Where several days are equally good (values spread evenly round the year), the
-    one that the earliest value leads to is taken.
+    NaN values are left out; a row without values gives NaN. With an even number of values it is the middle between the
+    two inner ones, as for the ordinary median. Where several days are equally good (values spread evenly round the
+    year), the one that the earliest value leads to is taken.
 
     The sum of circular distances is piecewise linear and has its minima at values; unrolled around the best value, the
     ordinary median is no worse than that value, hence a minimum too.

@@ -16,9 +16,10 @@ def fill_dates(sites: pd.DataFrame, dates: pd.DataFrame) -> pd.DataFrame:
     """The `PHENOLOGY` table: observed dates, and for each other site all four dates of one donor.
 
     ``sites``: site_id, lon, lat (degrees). ``dates``: a row a site in the same order, with columns greenup, maturity,
-    senescence, dormancy (day of year, NaN where unknown) and years. A site is *observed* when all four dates exist and follow
-    one another within one turn of the year; only such a site can be a donor, so filled dates are in order as well. The donor
-    is the nearest one by great-circle distance. Without any donor a site's origin is *none* and its dates are empty.
+    senescence, dormancy (day of year, NaN where unknown) and years. A site is *observed* when all four dates exist and
+    follow one another within one turn of the year; only such a site can be a donor, so filled dates are in order as
+    well. The donor is the nearest one by great-circle distance. Without any donor a site's origin is *none* and its
+    dates are empty.
     """
     values = dates[list(DATES)].to_numpy(dtype=np.float64)
     observed = in_order(values)

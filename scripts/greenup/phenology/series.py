@@ -2,9 +2,10 @@
 
 MCD12Q2's user guide (Friedl et al. 2022, collection 6.1): the series is smoothed on a daily grid, cycles between two
 minima are found, and the dates are where the curve crosses 15 % and 90 % of the amplitude, upwards before and downwards
-after the peak. As there, the amplitude before the peak counts from the minimum before it, the one after from the minimum
-after; a cycle whose amplitude is below 0.1 is none. Differences to the product: a Whittaker smoother in place of a spline, one
-cycle a year, and no date is given where observations do not support it.
+after the peak. As there, the amplitude before the peak counts from the minimum before it, the one after from the
+minimum after; a cycle whose amplitude is below 0.1 is none. Differences to the product: a Whittaker smoother in place
+of a spline, one cycle a year, greenup and dormancy at the crossing next to the peak, and no date is given where
+observations do not support it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solveh_banded
 
-from greenup.phenology.doy import YEAR
+from greenup.phenology.doy import YEAR, year_of
 
 LOW, HIGH = 0.15, 0.90
 """Shares of the amplitude at greenup and dormancy, and at maturity and senescence (MCD12Q2)."""
@@ -24,11 +25,15 @@ MIN_AMPLITUDE = 0.1
 """Smallest amplitude (EVI units) that is a cycle (MCD12Q2)."""
 
 MIN_SIGNAL = 3.0
-"""A cycle's amplitude is at least so many times the noise of single observations around the smooth curve: evergreen canopies
-under haze have scatter but no cycle."""
+"""A cycle's amplitude is at least so many times the noise of single observations around the smooth curve: evergreen
+canopies under haze have scatter but no cycle."""
 
 PERIOD_DAYS = 40.0
 """Waves of this period come through smoothing with half their height; shorter ones are noise, longer ones season."""
+
+MIN_NOISE = 0.02
+"""Noise (EVI units) that every observation is granted, the stated accuracy of MOD13's EVI on clear days: without it the
+bends of a perfect series would count as outliers."""
 
 MAX_GAP_DAYS = 60.0
 """A date inside a longer gap between clear observations is not given."""
@@ -40,7 +45,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Cycle:
-    """One vegetation cycle: ``year`` of its peak; dates in days since 1970-01-01."""
+    """One vegetation cycle: the ``year`` in which its segment is centred; dates in days since 1970-01-01."""
 
     year: int
     greenup: float
@@ -71,9 +76,9 @@ def whittaker(values: Floats, weights: Floats, stiffness: Floats | float) -> Flo
 def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats, float]:
     """A daily curve through clear observations: (day numbers, values, noise).
 
-    ``days`` (ascending, since 1970-01-01) and ``evi``: shape (n,). Outliers lose their weight in three rounds of Tukey's
-    bisquare, dips more than rises, since unseen cloud and haze only lower the index. ``noise`` is the robust standard
-    deviation of the observations around the curve (1.4826 times the median absolute deviation).
+    ``days`` (ascending, since 1970-01-01) and ``evi``: shape (n,). Outliers lose their weight in three rounds of
+    Tukey's bisquare, dips more than rises, since unseen cloud and haze only lower the index. ``noise`` is the robust
+    standard deviation of the observations around the curve (1.4826 times the median absolute deviation).
     """
     first = int(np.floor(days[0]))
     grid = np.arange(first, int(np.floor(days[-1])) + 1, dtype=np.float64)
@@ -90,7 +95,7 @@ def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats, float]:
         curve = whittaker(mean, weight, stiffness)
         residual = evi - curve[at]
         noise = 1.4826 * float(np.median(np.abs(residual)))
-        scale = np.where(residual < 0, 4.0, 6.0) * max(noise, 1e-3)
+        scale = np.where(residual < 0, 4.0, 6.0) * max(noise, MIN_NOISE)
         robust = np.clip(1.0 - (residual / scale) ** 2, 0.0, None) ** 2
     return grid, curve, noise
 
@@ -120,8 +125,8 @@ def find_cycles(days: ArrayLike, evi: ArrayLike, *, min_observations: int) -> li
 def _segments(grid: Floats, curve: Floats) -> Floats:
     """First days of the yearly segments: a year around each mean peak, from half a year before it.
 
-    The mean peak comes from the first harmonic of the year, a phase that noise and single odd years hardly move; so segments
-    are the same in both hemispheres, though southern peaks lie around New Year.
+    The mean peak comes from the first harmonic of the year, a phase that noise and single odd years hardly move; so
+    segments are the same in both hemispheres, though southern peaks lie around New Year.
     """
     phase = 2 * np.pi * grid / YEAR
     design = np.stack([np.ones_like(grid), np.cos(phase), np.sin(phase)], axis=1)
@@ -148,24 +153,35 @@ def _date_segment(
         return None
     if np.count_nonzero((days >= grid[left]) & (days <= grid[right])) < min_observations:
         return None
-    up, down = grid[left : peak + 1], grid[peak : right + 1]
+    up, rising = grid[left : peak + 1], curve[left : peak + 1]
+    # The fall is dated as a rise in reversed time.
+    down, falling = -grid[peak : right + 1][::-1], curve[peak : right + 1][::-1]
     dates = (
-        _first_above(up, curve[left : peak + 1], curve[left] + LOW * rise),
-        _first_above(up, curve[left : peak + 1], curve[left] + HIGH * rise),
-        -_first_above(-down[::-1], curve[peak : right + 1][::-1], curve[right] + HIGH * fall),
-        -_first_above(-down[::-1], curve[peak : right + 1][::-1], curve[right] + LOW * fall),
+        _leaves(up, rising, curve[left] + LOW * rise),
+        _reaches(up, rising, curve[left] + HIGH * rise),
+        -_reaches(down, falling, curve[right] + HIGH * fall),
+        -_leaves(down, falling, curve[right] + LOW * fall),
     )
     if any(_gap_at(days, date) > MAX_GAP_DAYS for date in dates):
         return None
-    peak_year = int(np.datetime64(int(grid[peak]), "D").astype("datetime64[Y]").astype(np.int64)) + 1970
-    return Cycle(peak_year, *dates)
+    return Cycle(int(year_of(start + YEAR / 2)), *dates)
 
 
-def _first_above(days: Floats, values: Floats, level: float) -> float:
-    """The day, interpolated, on which values that start below a level first reach it."""
-    at = int((values >= level).argmax())
-    if at == 0:
-        return float(days[0])
+def _reaches(days: Floats, values: Floats, level: float) -> float:
+    """The day on which values that start below a level first reach it."""
+    return _between(days, values, level, int((values >= level).argmax()))
+
+
+def _leaves(days: Floats, values: Floats, level: float) -> float:
+    """The day on which values that end above a level leave it behind for good.
+
+    On a clean curve this is the first crossing as well; on a long flat base the first one is a ripple of noise.
+    """
+    return _between(days, values, level, len(values) - int((values < level)[::-1].argmax()))
+
+
+def _between(days: Floats, values: Floats, level: float, at: int) -> float:
+    """When, between positions at - 1 (below the level) and at (not below), the level is reached."""
     share = (level - values[at - 1]) / (values[at] - values[at - 1])
     return float(days[at - 1] + share * (days[at] - days[at - 1]))
 

@@ -108,10 +108,10 @@ def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict
         lines += [
             "## Training",
             "",
-            f"{last['epoch']} epochs, {last['step']} steps, on {about['training_sites']} sites; the others are held out."
-            f" Loss {first['loss']:.3f} after the first epoch and {last['loss']:.3f} after the last, held-out loss "
-            f"{_number(first['held_out_loss'])} and {_number(last['held_out_loss'])}. All settings stand in config.json,"
-            " the curves in curves.csv.",
+            f"{last['epoch']} epochs, {last['step']} steps, on {about['training_sites']} sites; the others are held "
+            f"out. Loss {first['loss']:.3f} after the first epoch and {last['loss']:.3f} after the last, held-out loss "
+            f"{_number(first['held_out_loss'])} and {_number(last['held_out_loss'])}. All settings stand in "
+            "config.json, the curves in curves.csv.",
             "",
         ]
     lines += ["## Limits", "", *_limits(about, random), ""]

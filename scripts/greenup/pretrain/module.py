@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import nn
 
 from greenup.config.learning import SeCoMethod
 from greenup.pretrain.optimizers import build_optimizer, learning_rate
@@ -65,21 +67,33 @@ class SeCoTraining(pl.LightningModule):
     def held_out_loss(self, batches: Iterable[torch.Tensor]) -> float:
         """Mean loss a site over batches of views, against the queues as they are, nothing of which is changed.
 
-        Batch norm normalises by its running statistics here (evaluation mode).
+        Batch norm normalises by the batch, as in training: running statistics lag behind in the first epochs, and the
+        loss would tell of that lag. They are left as they are.
         """
-        self.seco.eval()
         total, count = 0.0, 0
-        for batch in batches:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-                query, keys = self._embed(batch.to(self.device))
-            total += float(self.seco.losses(query, keys).sum()) * query.shape[1]
-            count += query.shape[1]
-        self.seco.train()
+        with _running_statistics_untouched(self.seco):
+            for batch in batches:
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+                    query, keys = self._embed(batch.to(self.device))
+                total += float(self.seco.losses(query, keys).sum()) * query.shape[1]
+                count += query.shape[1]
         return total / count
 
     def _embed(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         views = [self.preprocess.scale(v) for v in batch]
         return self.seco.embed_query(views[0]), self.seco.embed_keys(views[1:])
+
+
+@contextmanager
+def _running_statistics_untouched(network: nn.Module) -> Iterator[None]:
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 def embedding_spread(query: torch.Tensor) -> float:

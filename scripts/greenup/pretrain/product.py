@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from greenup.errors import UserError
@@ -29,7 +28,8 @@ def save_model(folder: str | Path, backbone: nn.Module, preprocess: Preprocess, 
     folder = Path(folder)
     weights = {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()}
     with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(weights, temporary, metadata={"format": "pt", "channels": ",".join(preprocess.channels)})
+        # Written by Python rather than by safetensors, which makes files that only their owner may read.
+        temporary.write_bytes(save(weights, metadata={"format": "pt", "channels": ",".join(preprocess.channels)}))
         config = {**about, "preprocess": preprocess.to_json(), "weights_checksum": _checksum(temporary)}
         write_json(folder / CONFIG, config)
 
@@ -69,19 +69,14 @@ def how_to_load(architecture: str, channels: int) -> dict[str, str]:
     return {
         "greenup": "from greenup.pretrain.product import load_model; backbone, preprocess, about = load_model('.')",
         "timm": (
-            f"import timm; from safetensors.torch import load_file\n"
+            f"import timm\n"
             f"backbone = timm.create_model('{architecture}', in_chans={channels}, num_classes=0, "
             f"checkpoint_path='{WEIGHTS}').eval()"
         ),
         "torchvision": (
-            f"import torch, torchvision; from safetensors.torch import load_file; "
-            f"backbone = torchvision.models.{architecture}()\n"
-            f"backbone.conv1 = torch.nn.Conv2d({channels}, 64, 7, 2, 3, bias=False); backbone.fc = torch.nn.Identity();"
-            f" backbone.load_state_dict(load_file('{WEIGHTS}')); backbone.eval()"
+            "import torch, torchvision; from safetensors.torch import load_file\n"
+            f"backbone = torchvision.models.{architecture}(); backbone.fc = torch.nn.Identity()\n"
+            f"backbone.conv1 = torch.nn.Conv2d({channels}, 64, 7, stride=2, padding=3, bias=False)\n"
+            f"backbone.load_state_dict(load_file('{WEIGHTS}')); backbone.eval()"
         ),
     }
-
-
-def as_text(value: Any) -> str:
-    """JSON as shown in the model card."""
-    return json.dumps(value, indent=2)

@@ -16,7 +16,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from torch import nn
 
 from greenup.config import Model, Runtime
 from greenup.config.learning import SeCoMethod

@@ -31,9 +31,9 @@ def draw_until(
 ) -> tuple[Floats, Floats]:
     """The first ``count`` acceptable candidates in the order drawn: (lon, lat), degrees.
 
-    ``draw(rng, n)`` gives n candidates (lon, lat), ``accept(lon, lat)`` says which are good. With ``min_km`` a candidate
-    nearer than that to an earlier site is passed over. A larger count only adds sites. Raises `UserError` with ``mend``
-    when a thousand candidates a site, and at least two million, do not give enough.
+    ``draw(rng, n)`` gives n candidates (lon, lat), ``accept(lon, lat)`` says which are good. With ``min_km`` a
+    candidate nearer than that to an earlier site is passed over. A larger count only adds sites. Raises `UserError`
+    with ``mend`` when a thousand candidates a site, and at least two million, do not give enough.
     """
     most = max(2_000_000, 1000 * count)
     lon = lat = np.empty(0)

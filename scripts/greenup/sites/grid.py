@@ -2,9 +2,9 @@
 
 Construction (Francis & Czerkawski 2024, arXiv:2402.12095): the 180 degrees of latitude are cut into
 ceil(pi R / spacing) equal rows, counted from the equator (0U, 1U, ... northward, 1D, 2D, ... southward); a row whose
-southern edge lies at latitude phi into ceil(2 pi R cos(phi) / spacing) equal columns, counted from longitude 0 (0R, 1R, ...
-eastward, 1L, 2L, ... westward). R is the equatorial radius, 6378.137 km. A cell is named row_column, and Major-TOM keeps
-its lower-left corner; a site here is the cell's centre.
+southern edge lies at latitude phi into ceil(2 pi R cos(phi) / spacing) equal columns, counted from longitude 0 (0R, 1R,
+... eastward, 1L, 2L, ... westward). R is the equatorial radius, 6378.137 km. A cell is named row_column, and Major-TOM
+keeps its lower-left corner; a site here is the cell's centre.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ RADIUS_KM = 6378.137
 class Cells:
     """Cells of a grid, arrays of one length, from south to north and from west to east.
 
-    ``row``, ``col``: numbers as in the names (0 and up: U or R; below 0: D or L). ``south``, ``west``: lower-left corner
-    (degrees). ``height``, ``width``: extent (degrees; the height is one number).
+    ``row``, ``col``: numbers as in the names (0 and up: U or R; below 0: D or L). ``south``, ``west``: lower-left
+    corner (degrees). ``height``, ``width``: extent (degrees; the height is one number).
     """
 
     row: NDArray[np.int64]
@@ -94,8 +94,8 @@ def cell_names(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.obj
 def sample_grid(name: str, sites: GridSites, *, seed: int) -> pd.DataFrame:
     """Centres of the grid's land cells: site_id (the cell's name), lon, lat.
 
-    With ``limit`` the cells of smallest hash of (seed, cell name) are kept: an even random draw over the land in which a
-    larger limit only adds cells. Raises `UserError` when the region holds no land cell or fewer than ``limit``.
+    With ``limit`` the cells of smallest hash of (seed, cell name) are kept: an even random draw over the land in which
+    a larger limit only adds cells. Raises `UserError` when the region holds no land cell or fewer than ``limit``.
     """
     cells = grid_cells(sites.spacing_km)
     lon, lat = cells.centres

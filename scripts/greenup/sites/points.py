@@ -17,13 +17,16 @@ _MEND_COLUMNS = "a CSV of points has columns lon and lat (degrees, WGS 84), and 
 def sample_points(name: str, sites: PointSites) -> pd.DataFrame:
     """Sites of the user's file: site_id, lon, lat, and stratum where the file has it.
 
-    Rows are numbered as in the file (a CSV's header is line 1). Without a column site_id the sites are named point_000000,
-    point_000001, ... in the file's order. Raises `UserError` with file, line, column and value for missing columns, values
-    that are no numbers or out of range, places or names that stand twice, and files that cannot be read.
+    Rows are numbered as in the file (a CSV's header is line 1). Without a column site_id the sites are named
+    point_000000, point_000001, ... in the file's order. Raises `UserError` with file, line, column and value for
+    missing columns, values that are no numbers or out of range, places or names that stand twice, and files that cannot
+    be read.
     """
     path = Path(sites.file)
     if not path.is_file():
-        raise UserError(f"dataset {name}: {path}: no such file", "mend sites.file; paths start at the working directory")
+        raise UserError(
+            f"dataset {name}: {path}: no such file", "mend sites.file; paths start at the working directory"
+        )
     if path.suffix.lower() in (".gpkg", ".geojson"):
         table, row_word, first = _read_features(path), "feature", 1
     elif ".csv" in [s.lower() for s in path.suffixes]:
@@ -83,7 +86,9 @@ def _read_features(path: Path) -> pd.DataFrame:
     kinds = frame.geometry.geom_type
     if (other := (kinds != "Point").to_numpy()).any():
         row = int(other.argmax())
-        raise UserError(f"{path}: feature {row + 1}: {kinds.iloc[row] or 'no geometry'} is not a point", "give points only")
+        raise UserError(
+            f"{path}: feature {row + 1}: {kinds.iloc[row] or 'no geometry'} is not a point", "give points only"
+        )
     places = frame.geometry.to_crs(4326)
     table = pd.DataFrame(frame.drop(columns=frame.geometry.name))
     table["lon"], table["lat"] = places.x.to_numpy(), places.y.to_numpy()

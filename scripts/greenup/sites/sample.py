@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 def sample_sites(name: str, sites: Sites, *, shards: int, seed: int) -> pd.DataFrame:
     """The sites of dataset ``name`` in spatial order, as the `SITES` table.
 
-    ``sites`` is the dataset's block; ``shards`` the number of equal runs of rows. The same (name, block, seed) gives the
-    same places whatever the number of shards. Raises `UserError` for an empty shard, a region with too little land, or a
-    points file that is wrong.
+    ``sites`` is the dataset's block; ``shards`` the number of equal runs of rows. The same (name, block, seed) gives
+    the same places whatever the number of shards. Raises `UserError` for an empty shard, a region with too little land,
+    or a points file that is wrong.
     """
     match sites:
         case GridSites():

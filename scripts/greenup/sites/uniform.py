@@ -13,8 +13,8 @@ from greenup.sites.packaged import is_land
 def sample_uniform(name: str, sites: UniformSites, *, seed: int) -> pd.DataFrame:
     """Uniform by area on the land of the region: site_id, lon, lat.
 
-    Longitude and the sine of latitude are drawn uniformly (Archimedes: equal areas on the sphere). Raises `UserError` when
-    the region has next to no land.
+    Longitude and the sine of latitude are drawn uniformly (Archimedes: equal areas on the sphere). Raises `UserError`
+    when the region has next to no land.
     """
     west, south, east, north = sites.region or (-180.0, -90.0, 180.0, 90.0)
     low, high = np.sin(np.radians([south, north]))

@@ -127,7 +127,7 @@ def _check_units(units: _Units, folds: Folds, labels: pd.DataFrame) -> None:
     if len(units.size) < needed:
         raise UserError(
             f"{len(labels)} labelled images at {len(units.size)} locations cannot make {folds.count} folds",
-            f"give the task at least {needed} places, or write evaluation.folds.count: {max(2, len(units.size))} or less",
+            f"give the task at least {needed} places, or write evaluation.folds.count: {max(2, len(units.size))}",
         )
 
 
@@ -185,7 +185,7 @@ def _deal(units: _Units, classes: np.ndarray | None, count: int) -> np.ndarray:
 
 
 def _validation(units: _Units, test_fold: np.ndarray, fold: int) -> np.ndarray:
-    """Rows of the val part of a fold: units in drawn order, each taken if it still fits into the share (at least one)."""
+    """Rows of the val part of a fold: units in drawn order, each taken if it still fits the share (at least one)."""
     rest = np.unique(units.of_image[test_fold != fold])
     rest = rest[np.argsort(units.draws[rest, 1 + fold], kind="stable")]
     room = max(1, round(VALIDATION_SHARE * int(units.size[rest].sum())))

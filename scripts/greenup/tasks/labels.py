@@ -38,8 +38,8 @@ def label_images(task: Task, sites: pd.DataFrame, index: pd.DataFrame, imagery: 
 
     Images without a value, and classes below ``min_count``, are left out and counted in the log.
 
-    Raises `UserError` when the season has no image, when a label file lacks columns or sites or holds what is no number,
-    when fewer than two classes (or a constant target) or fewer than `MIN_IMAGES` images are left.
+    Raises `UserError` when the season has no image, when a label file lacks columns or sites or holds what is no
+    number, when fewer than two classes (or a constant target) or fewer than `MIN_IMAGES` images are left.
     """
     images = _one_image_a_site(index, task.season)
     match task.labels:
@@ -72,7 +72,7 @@ def _where(task: Task) -> str:
 
 
 def _one_image_a_site(index: pd.DataFrame, season: str | None) -> pd.DataFrame:
-    """The image of the named season at each site; without a name the first season that the site has, in yearly order."""
+    """The image of the named season at each site; unnamed, the first season that the site has, in yearly order."""
     found = sorted(index["season"].unique(), key=lambda s: (SEASONS.index(s) if s in SEASONS else len(SEASONS), s))
     if season is not None:
         if season not in found:

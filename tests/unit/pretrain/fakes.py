@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from greenup.bands import SECO_ECO
+from greenup.config import Model
 from greenup.files import write_json
 from greenup.randomness import generator
 
@@ -54,3 +54,18 @@ def write_statistics(path: Path, store: FakeStore, channels: tuple[str, ...] = S
     values = {c: {"mean": float(stack[:, j].mean()), "std": float(stack[:, j].std())} for j, c in enumerate(channels)}
     write_json(path, {"channels": values, "images": len(stack), "simulated": True, "attribution": "Invented."})
     return path
+
+
+def tiny_model(**method: object) -> Model:
+    """SeCo on views of 16 pixels: 18 training sites and 6 held out of `FakeStore`'s 24, four steps an epoch."""
+    settings = {"queue": 12, "temperature": 0.1, "key_momentum": 0.99, "epochs": 3, "batch_size": 4, "crop_px": 16}
+    settings["optimizer"] = {"name": "adamw", "lr": 1e-3, "weight_decay": 0.05, "schedule": "cosine", "warmup_steps": 2}
+    return Model.model_validate(
+        {
+            "dataset": "tiny",
+            "backbone": "resnet18",
+            "channels": ("B2", "B8", "NDVI"),
+            "size_px": 32,
+            "method": {"name": "seco", **settings, **method},
+        }
+    )

@@ -80,6 +80,26 @@ for _name, _factor in {
     _RAIN_OF_COVER[{v: k for k, v in packaged.IGBP.items()}[_name]] = _factor
 
 
+_SOILS = ("laterite", "sand", "dark", "stone")
+
+# Wavelengths (km) of the noises on the globe that places are drawn with.
+_NOISES: dict[str, tuple[float, ...]] = {
+    "rugged": (300.0, 40.0), "height": (60.0, 15.0), "temperature": (200.0,), "inland": (900.0,), "rain": (250.0, 25.0),
+    "evapotranspiration": (80.0,), "leaf": (40.0, 5.0), "grain": (30.0,), "managed": (150.0,), "ergs": (180.0,),
+    "rivers": (6.0,), **{f"cover {c}": (9.0,) for c in COVERS}, **{f"soil {s}": (60.0, 6.0) for s in _SOILS},
+}  # fmt: skip
+
+
+def _noises(seed: int, lon: NDArray, lat: NDArray) -> dict[str, NDArray]:
+    """All noises of n places, each about standard normal."""
+    names = [(name, w) for name, wavelengths in _NOISES.items() for w in wavelengths]
+    values = sphere_noise(lon, lat, [(w, key(seed, name, w)) for name, w in names])
+    out: dict[str, NDArray] = {name: np.zeros(len(lon)) for name in _NOISES}
+    for (name, _), value in zip(names, values, strict=True):
+        out[name] += value / np.sqrt(len(_NOISES[name]))
+    return out
+
+
 @dataclass(frozen=True)
 class Land:
     """n places. Shapes (n,) unless said otherwise."""
@@ -113,6 +133,14 @@ class Land:
     """Brightness of leaves relative to the mean: drawn apart from everything else."""
     mediterranean: NDArray
     """Whether growth waits for winter rain (bool)."""
+    grain: NDArray
+    """Size of patches against what is usual in the climate, about -1..1."""
+    managed: NDArray
+    """Whether forests are cut in parcels (bool)."""
+    erg: NDArray
+    """Whether bare ground is blown into dunes (bool)."""
+    river: NDArray
+    """0..1: how much of the valley lines carries a river."""
 
     @property
     def wetness(self) -> NDArray:
@@ -131,24 +159,22 @@ def describe(seed: int, lon: NDArray, lat: NDArray) -> Land:
     at_sea = zone < 0
     zone = np.where(at_sea, np.digitize(alat, (23.5, 50.0, 66.0)) + (alat >= 23.5), zone)
 
-    def noise(name: str, *wavelengths: float) -> NDArray:
-        parts = [sphere_noise(lon, lat, w, key(seed, name, w)) for w in wavelengths]
-        return np.sum(parts, axis=0) / np.sqrt(len(wavelengths))
+    noise = _noises(seed, lon, lat)
 
     mountain = ((zone == POLAR) & (alat < 55)).astype(float)
-    rugged = 1.0 / (1.0 + np.exp(-(1.4 * noise("rugged", 300.0, 40.0) - 0.7 + 2.5 * mountain)))
-    height_km = 2.2 * rugged * (0.6 + 0.3 * np.tanh(noise("height", 60.0, 15.0))) + 3.0 * mountain
+    rugged = 1.0 / (1.0 + np.exp(-(1.4 * noise["rugged"] - 0.7 + 2.5 * mountain)))
+    height_km = 2.2 * rugged * (0.6 + 0.3 * np.tanh(noise["height"])) + 3.0 * mountain
 
     low, high = _TEMPERATURE_BOUNDS[zone].T
-    raw = 27.5 - 0.0072 * lat**2 - 5.0 * (height_km - 0.7) + 1.2 * noise("temperature", 200.0)
+    raw = 27.5 - 0.0072 * lat**2 - 5.0 * (height_km - 0.7) + 1.2 * noise["temperature"]
     middle, half = (low + high) / 2, (high - low) / 2
     temperature = middle + half * np.tanh((raw - middle) / half)
-    inland = 1.0 + 0.2 * np.tanh(noise("inland", 900.0))
+    inland = 1.0 + 0.2 * np.tanh(noise["inland"])
     swing = (1.2 + np.where(lat < 0, 0.17, 0.27) * alat + np.array([0, 2.0, 0, 4.0, 2.0])[zone]) * inland
     swing *= np.where(zone == TROPICAL, 0.45, 1.0)
-    rain = _RAIN[zone] * _RAIN_OF_COVER[code] * np.exp(0.28 * noise("rain", 250.0, 25.0))
+    rain = _RAIN[zone] * _RAIN_OF_COVER[code] * np.exp(0.28 * noise["rain"])
     evapotranspiration = np.maximum(130.0, 47.0 * (temperature + 5.0)) * np.exp(
-        0.06 * noise("evapotranspiration", 80.0)
+        0.06 * noise["evapotranspiration"]
     )
     wet = np.log(rain / (_RAIN[zone] * _RAIN_OF_COVER[code]))
 
@@ -157,7 +183,7 @@ def describe(seed: int, lon: NDArray, lat: NDArray) -> Land:
     cover[siberia, LARCH] += 0.7 * cover[siberia, NEEDLE]
     cover[siberia, NEEDLE] *= 0.3
     for j in range(len(COVERS)):
-        cover[:, j] *= np.exp(0.35 * noise(f"cover {COVERS[j]}", 9.0))
+        cover[:, j] *= np.exp(0.35 * noise[f"cover {COVERS[j]}"])
     cover[:, TREES] *= np.exp(0.8 * wet)[:, None]
     cover[:, EVERGREEN] *= np.where(zone == TROPICAL, np.exp(0.8 * wet), 1.0)
     cover[:, BARE] *= np.exp(-0.8 * wet)
@@ -173,12 +199,14 @@ def describe(seed: int, lon: NDArray, lat: NDArray) -> Land:
     lean = np.array(
         [(0.9, 0, 0, -0.3), (0.2, 0.9, -0.4, 0.3), (0.1, 0, 0.2, 0), (-0.6, 0, 0.5, 0.2), (-0.9, 0, 0.2, 0.8)]
     )
-    mood = [1.3 * noise(f"soil {k}", 60.0, 6.0) for k in ("laterite", "sand", "dark", "stone")]
+    mood = [1.3 * noise[f"soil {s}"] for s in _SOILS]
     soil = np.exp(lean[zone] + np.stack(mood, axis=1))
     soil /= soil.sum(axis=1, keepdims=True)
-    leaf = np.exp(0.16 * noise("leaf", 40.0, 5.0))
+    leaf = np.exp(0.16 * noise["leaf"])
     mediterranean = np.isin(zone, (ARID, TEMPERATE)) & (alat >= 28) & (alat <= 45) & np.isin(code, (6, 7, 9)) & ~at_sea
     return Land(
         seed, lon, lat, zone, temperature, swing, rain, evapotranspiration, rugged, cover, genera, crown, roughness,
-        delay, soil, leaf, mediterranean,
+        delay, soil, leaf, mediterranean, np.tanh(noise["grain"]),
+        np.isin(zone, (TEMPERATE, COLD)) & (noise["managed"] > -0.3), (zone == ARID) & (noise["ergs"] > -0.2),
+        np.clip(noise["rivers"] - 0.3, 0.0, 1.0),
     )  # fmt: skip

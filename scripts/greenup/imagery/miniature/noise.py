@@ -7,7 +7,6 @@ B-splines: smooth, and equal to the bit in every window.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ NODE_LEVEL = 7
 """Level of the lattice on which places are described: cells of 1 280 m."""
 
 _MARGIN = 2
+_HALF_WAY = 3
 
 
 def key(*parts: object) -> int:
@@ -44,9 +44,8 @@ def hash_ints(salt: int, *ints: NDArray[np.int64] | int) -> NDArray[np.uint32]:
     """32 random bits for each tuple of integers (broadcast together)."""
     h = np.asarray(salt & 0xFFFFFFFF, dtype=np.uint32)
     for i, values in enumerate(ints):
-        values = (np.asarray(values, dtype=np.int64) & 0xFFFFFFFF).astype(np.uint32)
-        h = h ^ _mix(np.atleast_1d(values + np.uint32((0x9E3779B9 * (i + 1)) & 0xFFFFFFFF)))
-        h = _mix(np.atleast_1d(h))
+        values = np.atleast_1d(np.asarray(values, dtype=np.int64)) + 0x9E3779B9 * (i + 1)
+        h = _mix(h ^ _mix((values & 0xFFFFFFFF).astype(np.uint32)))
     return h
 
 
@@ -70,6 +69,8 @@ class Window:
     row: int
     cols: int
     rows: int
+    rim: int = 1
+    """Pixels by which the window may be `grown` and still have the same nodes."""
 
     def box(self, level: int, margin: int = _MARGIN) -> tuple[int, int, int, int]:
         """First and last-plus-one lattice row and column at a level, with a margin."""
@@ -81,14 +82,16 @@ class Window:
         )
 
     def grown(self, px: int) -> Window:
-        return Window(self.zone, self.col - px, self.row - px, self.cols + 2 * px, self.rows + 2 * px)
+        return Window(self.zone, self.col - px, self.row - px, self.cols + 2 * px, self.rows + 2 * px, self.rim - px)
 
     def shifted(self, rows: int, cols: int) -> Window:
         return Window(self.zone, self.col + cols, self.row + rows, self.cols, self.rows)
 
     # ------------------------------------------------------------------------------------------------------- nodes
     def node_box(self) -> tuple[int, int, int, int]:
-        return self.box(NODE_LEVEL, 1)
+        rim = self.rim
+        widest = Window(self.zone, self.col - rim, self.row - rim, self.cols + 2 * rim, self.rows + 2 * rim)
+        return widest.box(NODE_LEVEL, 1)
 
     def nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Easting and northing (m) of the nodes around the window, flattened row by row."""
@@ -97,15 +100,20 @@ class Window:
         east, south = np.meshgrid((np.arange(c0, c1) + 0.5) * side, (np.arange(r0, r1) + 0.5) * side)
         return east.ravel(), -south.ravel()
 
-    def spread(self, node_values: NDArray[np.floating], level: int = 0, margin: int = 0) -> Array:
-        """A value given at the nodes, bilinear at a finer level's box (level 0, margin 0: at the window's pixels)."""
+    def spread(self, node_values: NDArray[np.floating]) -> Array:
+        """A value given at the nodes, at the window's pixels: linear to 80 m, and again to 10 m."""
         r0, r1, c0, c1 = self.node_box()
         grid = np.asarray(node_values, dtype=np.float32).reshape(r1 - r0, c1 - c0)
-        scale = 1 << (NODE_LEVEL - level)
-        fine = cv2.resize(grid, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        b = self.box(level, margin)
-        top, left = b[0] - r0 * scale, b[2] - c0 * scale
-        return np.ascontiguousarray(fine[top : top + b[1] - b[0], left : left + b[3] - b[2]])
+        if not grid.any():
+            return np.zeros((self.rows, self.cols), np.float32)
+        box, factor = self.box(_HALF_WAY, 1), 1 << (NODE_LEVEL - _HALF_WAY)
+        half = cv2.resize(grid, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+        top, left = box[0] - r0 * factor, box[2] - c0 * factor
+        half = np.ascontiguousarray(half[top : top + box[1] - box[0], left : left + box[3] - box[2]])
+        factor = 1 << _HALF_WAY
+        fine = cv2.resize(half, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+        top, left = self.row - box[0] * factor, self.col - box[2] * factor
+        return np.ascontiguousarray(fine[top : top + self.rows, left : left + self.cols])
 
     # ------------------------------------------------------------------------------------------------------- noise
     def fractal(
@@ -119,21 +127,7 @@ class Window:
         ``amplitude``: one number an octave, or a function of the level that gives a number or node values (octaves may
         then weigh differently from place to place; node values are for levels up to `NODE_LEVEL`).
         """
-        salt = key(salt, self.zone)
-        total, box = None, (0, 0, 0, 0)
-        for i, level in enumerate(range(levels[0], levels[1] - 1, -1)):
-            b = self.box(level)
-            octave = _lattice(salt + 0x632BE5AB * level, np.arange(b[0], b[1]), np.arange(b[2], b[3]))
-            a = amplitude(level) if callable(amplitude) else amplitude[i]
-            if isinstance(a, np.ndarray):
-                # Outside the nodes' reach the margin of the lattice repeats the edge; it is cut off in the end.
-                a = self._spread_with_margin(a, level)
-            octave *= a
-            if total is not None:
-                total = cv2.resize(total, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-                top, left = b[0] - 2 * box[0], b[2] - 2 * box[2]
-                octave += total[top : top + octave.shape[0], left : left + octave.shape[1]]
-            total, box = octave, b
+        total, box = self.octaves(salt, levels, amplitude)
         for level in range(levels[1] - 1, -1, -1):
             b = self.box(level, _MARGIN if level else 0)
             total = cv2.resize(total, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
@@ -141,6 +135,27 @@ class Window:
             total, box = total[top : top + b[1] - b[0], left : left + b[3] - b[2]], b
         top, left = self.row - box[0], self.col - box[2]
         return np.ascontiguousarray(total[top : top + self.rows, left : left + self.cols])
+
+    def octaves(
+        self,
+        salt: int,
+        levels: tuple[int, int],
+        amplitude: Sequence[float] | Callable[[int], NDArray[np.floating] | float],
+    ) -> tuple[Array, tuple[int, int, int, int]]:
+        """The sum of octaves on the lattice of ``levels[1]``, and the box it covers (see `box`)."""
+        salt = key(salt, self.zone)
+        total, box = None, (0, 0, 0, 0)
+        for i, level in enumerate(range(levels[0], levels[1] - 1, -1)):
+            b = self.box(level)
+            octave = _lattice(salt + 0x632BE5AB * level, np.arange(b[0], b[1]), np.arange(b[2], b[3]))
+            a = amplitude(level) if callable(amplitude) else amplitude[i]
+            octave *= self._spread_with_margin(a, level) if isinstance(a, np.ndarray) else np.float32(a)
+            if total is not None:
+                total = cv2.resize(total, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+                top, left = b[0] - 2 * box[0], b[2] - 2 * box[2]
+                octave += total[top : top + octave.shape[0], left : left + octave.shape[1]]
+            total, box = octave, b
+        return total, box
 
     def white(self, salt: int) -> Array:
         """Independent uniform values in -1..1, one a pixel."""
@@ -158,18 +173,32 @@ class Window:
         return fine[np.ix_(rows, cols)]
 
 
-def sphere_noise(lon: NDArray, lat: NDArray, wavelength_km: float, salt: int) -> NDArray[np.float64]:
-    """Smooth noise on the globe, about standard normal in spread: no seam at the date line, none at the poles."""
+_CORNERS = np.array([[(corner >> axis) & 1 for axis in range(3)] for corner in range(8)], dtype=np.int64)
+_PLACES_AT_ONCE = 1024
+
+
+def sphere_noise(lon: NDArray, lat: NDArray, fields: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
+    """Smooth noises on the globe, (fields, n), each about standard normal in spread: no seam at the date line or the poles.
+
+    ``fields``: wavelength (km) and key of each. Lattice noise in three dimensions, read on the sphere.
+    """
     lam, phi = np.radians(lon), np.radians(lat)
-    radius = 6371.0 / wavelength_km
-    xyz = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)]) * radius + 0.5
-    base = np.floor(xyz).astype(np.int64)
-    part = xyz - base
-    part = part * part * (3.0 - 2.0 * part)
-    total = np.zeros(np.shape(lon))
-    for corner in range(8):
-        offset = [(corner >> axis) & 1 for axis in range(3)]
-        weight = math.prod(part[axis] if offset[axis] else 1.0 - part[axis] for axis in range(3))
-        total += weight * uniform(salt, *(base[axis] + offset[axis] for axis in range(3)))
+    unit = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
+    wavelength, salt = np.array([f[0] for f in fields]), np.array([f[1] for f in fields], dtype=np.uint32)
+    out = np.empty((len(fields), len(lam)))
+    for first in range(0, len(lam), _PLACES_AT_ONCE):
+        part = np.s_[first : first + _PLACES_AT_ONCE]
+        # (3, fields, n) lattice coordinates; then (fields, n, 8) corners.
+        xyz = unit[:, None, part] * (6371.0 / wavelength)[None, :, None] + 0.5
+        base = np.floor(xyz).astype(np.int64)
+        t = xyz - base
+        t = t * t * (3.0 - 2.0 * t)
+        h = np.broadcast_to(salt[:, None, None], (*base.shape[1:], 8)).copy()
+        weight = np.ones(h.shape)
+        for axis in range(3):
+            index = base[axis][..., None] + _CORNERS[:, axis] + 0x9E3779B9 * (axis + 1)
+            h = _mix(h ^ _mix((index & 0xFFFFFFFF).astype(np.uint32)))
+            weight *= np.where(_CORNERS[:, axis] == 1, t[axis][..., None], 1.0 - t[axis][..., None])
+        out[:, part] = (weight * h).sum(axis=2) / 2.0**32
     # Standard deviation of smoothed uniform corners: sqrt(1/12 * 0.743^3).
-    return (total - 0.5) / 0.185
+    return (out - 0.5) / 0.185

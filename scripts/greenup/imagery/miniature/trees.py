@@ -67,13 +67,13 @@ def shares(seed: int, lon: NDArray, lat: NDArray, temperature: NDArray, rain: ND
     trees and to 0 where there are none.
     """
     out = np.zeros((len(lon), len(GENERA)))
+    fields = [(w, key(seed, k, g.name)) for k, w in (("genus", 250.0), ("stand", 12.0)) for g in GENERA]
+    regional, local = np.split(sphere_noise(lon, lat, fields), 2)
     for j, genus in enumerate(GENERA):
         t, t_width = genus.temperature
         p, p_width = genus.rain
         niche = -0.5 * ((temperature - t) / t_width) ** 2 - 0.5 * (np.log(rain / p) / p_width) ** 2
-        luck = sphere_noise(lon, lat, 250.0, key(seed, "genus", genus.name))
-        luck += 0.8 * sphere_noise(lon, lat, 12.0, key(seed, "stand", genus.name))
-        out[:, j] = np.exp(np.maximum(niche, -8.0) + 1.1 * luck)
+        out[:, j] = np.exp(np.maximum(niche, -8.0) + 1.1 * regional[j] + 0.9 * local[j])
     for f, form in enumerate(FORMS):
         members = np.array([g.form == form for g in GENERA])
         total = out[:, members].sum(axis=1, keepdims=True)

@@ -1,0 +1,152 @@
+"""The card of a dataset: what it is, where it comes from, what is in it and what is not, how to read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from greenup.bands import bands_at, native_resolutions
+from greenup.grids import PatchGrid
+from greenup.patches.collection import COPERNICUS_TERMS
+
+if TYPE_CHECKING:
+    from greenup.patches.describe import Description
+
+_SITES = {
+    "grid": "Centres of the land cells of an equal-distance grid (as Major-TOM's; SSL4Eco).",
+    "cities": "Drawn normally around the largest cities (SeCo, SSL4EO-S12).",
+    "uniform": "Drawn uniformly on land, equal area.",
+    "points": "The user's own points.",
+}
+_SEASONS = {
+    "evi": "Spring, summer, autumn and winter lie between the four phenological dates of the site itself.",
+    "calendar": "Windows around solstices and equinoxes.",
+    "quarters": "Four windows a quarter of a year apart, with one random phase a site.",
+    "random": "Windows at equal spacing with one random shift a site.",
+    "window": "One window a year, by hemisphere.",
+}
+_ORDER = {
+    "cloud": "the least cloudy scene was taken, the nearest to mid-season among equals",
+    "mid": "the scene nearest to mid-season was taken, the least cloudy among equals",
+    "recent": "the latest scene was taken",
+}
+_STATUS = {
+    "ok": "image is there",
+    "no_scene": "the archive has no scene",
+    "cloudy": "every scene is too cloudy",
+    "no_season": "the season rule gives no dates here",
+    "masked": "the scene has no valid pixel here",
+    "dropped": "left out: the site has too few images",
+}
+
+
+def dataset_card(about: Description) -> str:
+    """The card as Markdown."""
+    dataset, form, statistics = about.dataset, about.form, about.statistics
+    scenes, times = dataset.scenes, about.index["time"]
+    first = about.index.iloc[0]
+    lines = [f"# Dataset {about.name}", ""]
+    if form.simulated:
+        lines += [
+            "> **SIMULATED.** These pixels were computed by the miniature Earth. They show no real place and prove",
+            "> nothing about real vegetation.",
+            "",
+        ]
+    lines += [
+        f"{statistics['images']} images of {statistics['sites']} sites ({len(about.sites)} were drawn), "
+        f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}. A patch is {form.size_px} x {form.size_px} pixels of 10 m "
+        f"({form.size_px * 10 / 1000:g} km a side) on the UTM grid around its site.",
+        "",
+        "## Source, licence, attribution",
+        "",
+        f"- Imagery: {_settings(dataset.imagery)}",
+        f"- Attribution, to be printed wherever pixels are shown: {statistics['attribution']}",
+        "- Licence: "
+        + (
+            "simulated pixels, no image of anybody is in them; the maps behind them are named in the attribution."
+            if form.simulated
+            else f"the terms of the Copernicus Sentinel data ({COPERNICUS_TERMS}), and those of the archive read."
+        ),
+        "",
+        "## How it was chosen",
+        "",
+        f"- Sites: {_SITES[dataset.sites.sampler]} {_settings(dataset.sites)}",
+        *([f"- Phenology: {_settings(dataset.phenology)}"] if dataset.phenology else []),
+        f"- Seasons: {_SEASONS[dataset.seasons.rule]} {_settings(dataset.seasons)}",
+        f"- Scenes: from {scenes.years[0]} to {scenes.years[1]}, cloud below {scenes.max_cloud:g} %; "
+        f"{_ORDER[scenes.order]}. Sites with fewer than {scenes.min_images} images are left out.",
+        "",
+        "## What is there",
+        "",
+        "| season | images |",
+        "|---|---|",
+        *[f"| {season} | {count} |" for season, count in statistics["seasons"].items()],
+        "",
+        "| what became of site x season | count |",
+        "|---|---|",
+        *[f"| {status}: {_STATUS.get(status, '')} | {count} |" for status, count in statistics["ledger"].items()],
+        "",
+        *_values(about),
+        "## Known limits",
+        "",
+        *[f"- {limit}" for limit in _limits(about)],
+        "",
+        "## How to read it",
+        "",
+        "In the repository, with `scripts/` on the Python path and the study's folder as working folder:",
+        "",
+        "```python",
+        "from greenup.patches.store import PatchStore",
+        f'store = PatchStore("datasets/{about.name}/index.parquet")',
+        f'image, valid = store.read("{first.site_id}", "{first.season}", {tuple(form.bands[:3])!r})',
+        "```",
+        "",
+        "`image` is uint16 (channel, row, column) on the 10 m grid, `valid` bool (row, column).",
+        "The pixel files are HDF5 (bitshuffle with LZ4: `import hdf5plugin`), described in "
+        "`scripts/greenup/patches/container.py`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _settings(block: BaseModel | None) -> str:
+    """The settings of a block in one line of code."""
+    if block is None:
+        return "none"
+    values = {k: v for k, v in block.model_dump(mode="json").items() if v is not None}
+    return "`" + ", ".join(f"{k}: {v}" for k, v in values.items()) + "`"
+
+
+def _values(about: Description) -> list[str]:
+    lines = [
+        "Stored values are reflectance x 10 000 (NDVI x 10 000, negatives 0; computed when read). Valid pixels only:",
+        "",
+        "| channel | native m | mean | std | 2 % | 50 % | 98 % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    native = {b: m for m in native_resolutions(about.form.bands) for b in bands_at(about.form.bands, m)}
+    for name, s in about.statistics["channels"].items():
+        row = [f"{s[k]:.1f}" for k in ("mean", "std", "p02", "p50", "p98")]
+        lines.append(f"| {name} | {native.get(name, 10)} | " + " | ".join(row) + " |")
+    return [*lines, ""]
+
+
+def _limits(about: Description) -> list[str]:
+    form, statistics = about.form, about.statistics
+    images, rows = statistics["images"], sum(statistics["ledger"].values())
+    coarsest = max(form.resolutions)
+    limits = [
+        f"{rows - images} of {rows} site x season have no image here; they are not spread evenly over the land.",
+        "Cloud cover is what scenes were chosen by; no cloud mask is applied to the pixels.",
+        f"Patch corners lie on multiples of {coarsest} m, so along each axis a site is up to {coarsest / 2:g} m from "
+        "the centre of its patch.",
+    ]
+    partly = int((about.index["valid_fraction"] < 1).sum())
+    if partly:
+        limits.append(f"{partly} images have pixels without data: they are 0 and False in the mask.")
+    if PatchGrid(0, 0.0, 0.0, form.size_px).shape(coarsest) * coarsest != form.size_px * 10:
+        limits.append(f"The {coarsest} m bands cover a little more ground than the patch; reading on 10 m crops it.")
+    if form.simulated:
+        limits.append("Everything measured on it speaks of the simulator.")
+    return limits

@@ -1,0 +1,112 @@
+"""MCD12Q2 dates from the user's own table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from greenup.errors import UserError
+from greenup.phenology.doy import year_of
+from greenup.phenology.fill import DATES
+from greenup.sites.sphere import chord_of, unit_vectors
+
+FILL = 32767
+"""MCD12Q2's value for no date (user guide, table 1)."""
+
+PIXEL_KM = 0.5
+"""A row given by lon and lat belongs to the nearest site within this distance, one pixel of the product."""
+
+_MEND = (
+    "give site_id (or lon and lat), year, Greenup, Maturity, Senescence, Dormancy in days since 1970-01-01, 32767 for "
+    "none; names as in the product (Greenup_1) will do"
+)
+
+
+def read_dates(file: str, sites: pd.DataFrame) -> pd.DataFrame:
+    """The dates of ``sites`` in a CSV or Parquet table: site_id, year, greenup, maturity, senescence, dormancy (days
+    since 1970-01-01, NaN where there is none).
+
+    Rows of other places are left out. Raises `UserError` with file, row, column and value when a column is missing, a
+    value is no day near its year, a site's year stands twice, or no row belongs to a site.
+    """
+    path = Path(file)
+    table = _read(path)
+    found = {name: _column(table, name, path) for name in DATES}
+    if "year" not in table:
+        raise UserError(f"{path}: column 'year' is missing; the file has: {', '.join(table.columns)}", _MEND)
+    year = _numbers(table, "year", path)
+    if (bad := ~np.isfinite(year)).any():
+        raise UserError(f"{path}: row {int(bad.argmax()) + 1}, column 'year': no value", _MEND)
+    out = pd.DataFrame({"site_id": _site_ids(table, sites, path), "year": year.astype(np.int64)})
+    for name, column in found.items():
+        days = _numbers(table, column, path)
+        days[days == FILL] = np.nan
+        # A cycle's dates may lie in the year before or after the one it is counted to, never further off.
+        far = np.abs(year_of(days) - year) > 1
+        if far.any():
+            row = int(far.argmax())
+            hint = "it looks like a day of year; " if 0 < days[row] <= 366 else ""
+            raise UserError(
+                f"{path}: row {row + 1}, column {column!r}: {days[row]:g} is no day of {year[row]:.0f}",
+                f"{hint}write days since 1970-01-01, and {FILL} where there is no date",
+            )
+        out[name] = days
+    out = out[out["site_id"].notna()].reset_index(drop=True)
+    if out.empty:
+        raise UserError(f"{path}: none of its rows belongs to a site of this dataset", "check site_id, or lon and lat")
+    if (twice := out.duplicated(["site_id", "year"])).any():
+        first = out[twice].iloc[0]
+        raise UserError(f"{path}: site {first['site_id']}, year {first['year']} stands twice", "keep one cycle a year")
+    return out
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file", "mend phenology.file; paths start at the working directory")
+    try:
+        table = (
+            pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype={"site_id": str})
+        )
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as CSV or Parquet ({error})", _MEND) from error
+    table.columns = [str(c).strip() for c in table.columns]
+    return table
+
+
+def _column(table: pd.DataFrame, name: str, path: Path) -> str:
+    """The file's name of a date: Greenup, greenup or Greenup_1."""
+    for column in table.columns:
+        if column.lower().removesuffix("_1") == name:
+            return column
+    raise UserError(
+        f"{path}: column {name.capitalize()!r} is missing; the file has: {', '.join(table.columns)}",
+        f"the evi rule needs all four dates: {_MEND}",
+    )
+
+
+def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    values = pd.to_numeric(table[column], errors="coerce")
+    if (bad := (values.isna() & table[column].notna()).to_numpy()).any():
+        row = int(bad.argmax())
+        raise UserError(f"{path}: row {row + 1}, column {column!r}: {table[column].iloc[row]!r} is not a number", _MEND)
+    return values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+
+
+def _site_ids(table: pd.DataFrame, sites: pd.DataFrame, path: Path) -> np.ndarray:
+    """The site of each row, None where it is none of ours."""
+    names = sites["site_id"].to_numpy(dtype=object)
+    if "site_id" in table:
+        given = table["site_id"].astype("string").str.strip().to_numpy(dtype=object, na_value=None)
+        return np.where(np.isin(given.astype(str), names.astype(str)), given, None)
+    if not {"lon", "lat"} <= set(table.columns):
+        raise UserError(f"{path}: column 'site_id' is missing, and so are lon and lat", _MEND)
+    lon, lat = _numbers(table, "lon", path), _numbers(table, "lat", path)
+    if (bad := ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))).any():
+        row = int(bad.argmax())
+        raise UserError(f"{path}: row {row + 1}: lon {lon[row]:g}, lat {lat[row]:g} is no place on Earth", _MEND)
+    tree = cKDTree(unit_vectors(sites["lon"], sites["lat"]))
+    chord, nearest = tree.query(unit_vectors(lon, lat))
+    return np.where(chord <= chord_of(PIXEL_KM), names[nearest], None)

@@ -1,0 +1,1 @@
+"""Which: the scene that stands for each season of each site."""

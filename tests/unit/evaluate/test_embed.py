@@ -1,0 +1,132 @@
+"""Embedding against the same steps written out, on a store in memory and a real saved network."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from greenup.bands import SECO_ECO
+from greenup.config import Model, Runtime, parse
+from greenup.errors import UserError
+from greenup.evaluate import embed
+from greenup.evaluate.embed import channel_statistics, embed_images
+from greenup.pretrain.backbones import build_backbone
+from greenup.pretrain.preprocess import Preprocess, fill_invalid
+from greenup.pretrain.product import save_model
+
+SITES = [f"s{i}" for i in range(70)]
+
+
+class Store:
+    """`PatchStore` without files; site s3 has a gap, `dark` has nothing."""
+
+    dark = ()
+
+    def __init__(self, index):
+        self.index = pd.DataFrame({"site_id": SITES, "season": "summer"})
+
+    def read(self, site_id, season, channels):
+        assert season == "summer"
+        rng = np.random.default_rng(int(site_id[1:]))
+        image = rng.integers(1, 5000, (len(channels), 40, 40)).astype("uint16")
+        valid = np.ones((40, 40), bool)
+        if site_id == "s3":
+            valid[:10] = False
+        if site_id in self.dark:
+            valid[:] = False
+        image[:, ~valid] = 0
+        return image, valid
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.setattr(embed, "PatchStore", Store)
+    statistics = {"channels": {c: {"mean": 2000.0 + 10 * i, "std": 900.0} for i, c in enumerate(SECO_ECO)}}
+    (tmp_path / "statistics.json").write_text(json.dumps(statistics))
+    return {"index": "index.parquet", "statistics": tmp_path / "statistics.json"}
+
+
+@pytest.fixture
+def network(tmp_path):
+    model = parse(Model, {"method": {"name": "random_init"}, "dataset": "d", "backbone": "resnet18", "size_px": 32})
+    preprocess = Preprocess.from_model(model, json.loads((tmp_path / "statistics.json").read_text()))
+    backbone = build_backbone("resnet18", len(SECO_ECO), seed=4)
+    save_model(tmp_path / "model", backbone, preprocess, {"architecture": "resnet18"})
+    return model, tmp_path / "model", backbone.eval(), preprocess
+
+
+def _labels(sites):
+    return pd.DataFrame({"site_id": sites, "season": "summer", "lon": 0.0, "lat": 0.0})
+
+
+BASELINE = parse(Model, {"method": {"name": "band_statistics"}})
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_network_vectors(files, network, workers):
+    model, folder, backbone, preprocess = network
+    sites = SITES[::-1]
+    got = embed_images(model, folder, labels=_labels(sites), threads=1, runtime=Runtime(workers=workers), **files)
+    assert got["site_id"].tolist() == sites
+    vectors = np.stack(got["embedding"])
+    assert vectors.shape == (70, 512) and vectors.dtype == np.float32
+    # One image at a time in plain memory order.
+    for site in ("s3", "s0", "s69"):
+        image, valid = Store("").read(site, "summer", SECO_ECO)
+        with torch.inference_mode():
+            alone = backbone(preprocess(fill_invalid(image, valid))[None])[0].numpy()
+        np.testing.assert_allclose(vectors[sites.index(site)], alone, rtol=2e-4, atol=1e-5)
+
+
+def test_band_statistics(files):
+    got = embed_images(BASELINE, "nowhere", labels=_labels(["s3", "s1"]), threads=1, runtime=Runtime(), **files)
+    assert got["site_id"].tolist() == ["s3", "s1"]
+    image, valid = Store("").read("s3", "summer", SECO_ECO)
+    pixels = np.array([band[valid] / 10_000 for band in image.astype(float)])
+    expected = np.concatenate([pixels.mean(1), pixels.std(1)])
+    np.testing.assert_allclose(got["embedding"][0], expected, rtol=1e-6)
+    assert got["embedding"][0].dtype == np.float32
+
+
+def test_gaps_do_not_darken_the_statistics():
+    image = np.full((2, 4, 4), 3000, "uint16")
+    valid = np.ones((4, 4), bool)
+    valid[0] = False
+    image[:, ~valid] = 0
+    np.testing.assert_allclose(channel_statistics(image, valid, ("B4", "NDVI")), [0.3, 0.3, 0, 0], atol=1e-7)
+
+
+def test_a_vector_that_is_not_finite_names_its_site(files, monkeypatch):
+    monkeypatch.setattr(Store, "dark", ("s5",))
+    with pytest.raises(UserError, match="1 of 3 images are not finite, first of site s5"):
+        embed_images(BASELINE, "", labels=_labels(["s1", "s5", "s6"]), threads=1, runtime=Runtime(), **files)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_without_data_is_named_once_without_a_traceback(files, network, monkeypatch, workers):
+    monkeypatch.setattr(Store, "dark", ("s5",))
+    with pytest.raises(UserError) as error:
+        embed_images(
+            network[0], network[1], labels=_labels(SITES), threads=1, runtime=Runtime(workers=workers), **files
+        )
+    assert str(error.value).startswith("the image of site s5, summer has no valid pixel")
+    assert "Traceback" not in str(error.value) and error.value.mend
+
+
+def test_labels_of_another_dataset_are_refused(files):
+    with pytest.raises(UserError, match=r"1 of 2 labelled images are not there, e\.g\. x9 summer"):
+        embed_images(BASELINE, "", labels=_labels(["s1", "x9"]), threads=1, runtime=Runtime(), **files)
+
+
+def test_a_channel_that_was_not_exported_is_refused(files):
+    model = parse(Model, {"method": {"name": "band_statistics"}, "channels": ["B2", "B11"]})
+    with pytest.raises(UserError, match="no channel 'B11'"):
+        embed_images(model, "", labels=_labels(["s1"]), threads=1, runtime=Runtime(), **files)
+
+
+def test_the_trivial_baseline_imports_no_torch():
+    code = "import sys; import greenup.evaluate.embed; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(p for p in sys.path if p)})

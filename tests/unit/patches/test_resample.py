@@ -1,0 +1,77 @@
+"""Resampling against other people's code: GDAL's warper and scipy's map_coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from greenup.grids import PatchGrid
+from greenup.patches.resample import bilinear_to_10m, mask_to_10m
+from rasterio.crs import CRS
+from rasterio.warp import Resampling, reproject
+from scipy.ndimage import map_coordinates
+
+GRID = PatchGrid(32631, 600_000.0, 5_000_040.0, 128)
+
+
+@pytest.mark.parametrize("native_m", [20, 60])
+@pytest.mark.parametrize("top", [10_000, 65_535])
+def test_against_gdal(native_m, top):
+    n = GRID.shape(native_m)
+    band = np.random.default_rng(native_m).integers(0, top, (1, n, n)).astype(np.uint16)
+    warped = np.zeros((128, 128), np.float32)
+    reproject(
+        band[0].astype(np.float32),
+        warped,
+        src_transform=GRID.transform(native_m),
+        dst_transform=GRID.transform(10),
+        src_crs=CRS.from_epsg(32631),
+        dst_crs=CRS.from_epsg(32631),
+        resampling=Resampling.bilinear,
+    )
+    got = bilinear_to_10m(band, np.ones((n, n), bool), native_m // 10, 128)[0]
+    # Where the coarse grid ends with the patch, GDAL and we both hold the outermost value.
+    assert np.abs(got.astype(float) - warped).max() <= 1
+
+
+@pytest.mark.parametrize(("factor", "size_px"), [(2, 26), (2, 27), (6, 26), (6, 264)])
+def test_against_map_coordinates(factor, size_px):
+    n = -(-size_px // factor)
+    band = np.random.default_rng(7).integers(0, 65_535, (2, n, n)).astype(np.uint16)
+    at = (np.arange(size_px) + 0.5) / factor - 0.5
+    rows, columns = np.meshgrid(at, at, indexing="ij")
+    got = bilinear_to_10m(band, np.ones((n, n), bool), factor, size_px)
+    for values, result in zip(band, got, strict=True):
+        truth = map_coordinates(values.astype(np.float64), [rows, columns], order=1, mode="nearest")
+        assert np.abs(result - truth).max() <= 1
+
+
+def test_a_ramp_stays_where_it_is():
+    """Values that are their own coordinate: any shift would show as a constant difference."""
+    centres = (np.arange(22) + 0.5) * 60
+    band = np.broadcast_to(centres, (22, 22)).astype(np.uint16)[None]
+    got = bilinear_to_10m(band, np.ones((22, 22), bool), 6, 128)[0]
+    expected = (np.arange(128) + 0.5) * 10
+    inside = (expected > 30) & (expected < 22 * 60 - 30)
+    assert np.abs(got[:, inside] - expected[inside]).max() <= 0.5
+
+
+@pytest.mark.parametrize("factor", [2, 6])
+def test_nodata_takes_no_part(factor):
+    rng = np.random.default_rng(factor)
+    n, size_px = 20, 20 * factor - 3
+    valid = rng.random((n, n)) > 0.3
+    values = np.where(valid, 5_000, 0).astype(np.uint16)[None]
+    got = bilinear_to_10m(values, valid, factor, size_px)[0]
+    mask = mask_to_10m(valid, factor, size_px)
+    assert set(np.unique(got[mask])) == {5_000}, "nodata darkens its neighbours"
+    assert not got[~mask].any()
+
+
+def test_normalised_weights_by_hand():
+    values = np.array([[[100, 0], [300, 400]]], np.uint16)
+    valid = np.array([[True, False], [True, True]])
+    got = bilinear_to_10m(values, valid, 2, 4)[0]
+    # Fine pixel (1, 1): weights 9/16 on 100, 3/16 on nodata, 3/16 on 300, 1/16 on 400.
+    assert got[1, 1] == round((9 * 100 + 3 * 300 + 1 * 400) / 13)
+    assert got[0, 0] == 100
+    assert got[1, 2] == 0

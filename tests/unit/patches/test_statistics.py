@@ -1,0 +1,59 @@
+"""Statistics from histograms against numpy in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fake_source import fake_pixels
+from greenup.grids import PatchGrid
+from greenup.patches.container import Form
+from greenup.patches.statistics import Histograms, quantiles, summarise
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(st.lists(st.integers(0, 65_535), min_size=1, max_size=60), st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_one_channel(values, shares):
+    counts = np.bincount(values, minlength=65_536)
+    found = summarise(counts)
+    truth = np.array(values, np.float64)
+    assert found["mean"] == pytest.approx(truth.mean(), rel=1e-14)
+    assert found["std"] == pytest.approx(truth.std(), rel=1e-9, abs=1e-9)
+    assert quantiles(counts, shares) == pytest.approx(np.quantile(truth, shares), rel=1e-9, abs=1e-9)
+
+
+def test_sums_of_a_full_size_dataset_do_not_overflow():
+    """Half of 10^11 pixels at each end of the range: mean 32 767.5, standard deviation the same."""
+    counts = np.zeros(65_536, np.int64)
+    counts[[0, -1]] = 5 * 10**10
+    found = summarise(counts)
+    assert found["mean"] == found["std"] == 32_767.5
+    assert (found["p02"], found["p98"]) == (0, 65_535)
+
+
+def test_images_with_holes_at_native_resolution():
+    bands = ("B2", "B4", "B8", "B5", "B9")
+    form = Form(bands, 26, True, "test")
+    histograms = Histograms(form)
+    images = [fake_pixels(f"scene {i}", PatchGrid(32631, 0.0, 600.0 * i, 26), bands, holed=i > 0) for i in range(3)]
+    for pixels in images:
+        histograms.add(pixels)
+    found = histograms.summary()
+    assert list(found) == [*bands, "NDVI"]
+    red, nir = (np.concatenate([p.values[10][i][p.valid[10]] for p in images]).astype(np.float64) for i in (1, 2))
+    truth = {
+        "B2": np.concatenate([p.values[10][0][p.valid[10]] for p in images]),
+        "B5": np.concatenate([p.values[20][0][p.valid[20]] for p in images]),
+        "B9": np.concatenate([p.values[60][0][p.valid[60]] for p in images]),
+        "NDVI": np.floor(np.clip((nir - red) / (nir + red), 0, None) * 10_000 + 1e-9),
+    }
+    for name, values in truth.items():
+        values = values.astype(np.float64)
+        assert found[name]["mean"] == pytest.approx(values.mean(), rel=1e-12)
+        assert found[name]["std"] == pytest.approx(values.std(), rel=1e-12)
+        for key, share in (("p02", 0.02), ("p50", 0.5), ("p98", 0.98)):
+            assert found[name][key] == pytest.approx(np.quantile(values, share), rel=1e-12)
+
+
+def test_no_ndvi_without_its_bands():
+    assert Histograms(Form(("B4", "B5"), 8, True, "test")).channels == ("B4", "B5")

@@ -1,0 +1,100 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from fakes import tiny_model, write_statistics
+from greenup.errors import UserError
+from greenup.files import read_json
+from greenup.pretrain.preprocess import Preprocess, fill_invalid
+from greenup.randomness import generator
+from hypothesis import given
+from hypothesis import strategies as st
+
+PLAIN = Preprocess(("B2", "B8"), "reflectance", (0.0, 0.0), (10_000.0, 10_000.0), 8)
+
+
+@pytest.fixture
+def statistics(store, tmp_path):
+    return read_json(write_statistics(tmp_path / "s.json", store))
+
+
+def image(height, width):
+    return generator(1, height, width).integers(0, 10_000, (2, height, width)).astype(np.uint16)
+
+
+def test_standardised_dataset_has_mean_0_and_deviation_1(store, statistics):
+    preprocess = Preprocess.from_model(tiny_model(), statistics)
+    stack = torch.stack([preprocess(store.read(s, t, preprocess.channels)[0]) for s, t, _ in store.index.to_numpy()])
+    assert preprocess.channels == ("B2", "B8", "NDVI")
+    assert stack.dtype == torch.float32
+
+
+def test_standardise_divides_by_the_statistics_of_each_channel():
+    statistics = {
+        "channels": {c: {"mean": m, "std": s} for c, m, s in (("B2", 100, 10), ("B8", 200, 20), ("NDVI", 0, 5))}
+    }
+    preprocess = Preprocess.from_model(tiny_model(), statistics)
+    pixels = np.array([110, 220, 10], np.uint16)[:, None, None] * np.ones((3, 32, 32), np.uint16)
+    assert preprocess(pixels)[:, 0, 0].tolist() == [1.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(("scale", "divisor"), [("published_255", 255), ("reflectance", 10_000)])
+def test_fixed_scales(statistics, scale, divisor):
+    model = tiny_model().model_copy(update={"input_scale": scale})
+    pixels = np.full((3, 32, 32), 5100, np.uint16)
+    assert Preprocess.from_model(model, statistics)(pixels)[0, 0, 0] == pytest.approx(5100 / divisor)
+
+
+def test_missing_channel_and_constant_channel_are_refused(statistics):
+    del statistics["channels"]["B8"]
+    with pytest.raises(UserError, match="'B8' is missing"):
+        Preprocess.from_model(tiny_model(), statistics)
+    statistics["channels"]["B8"] = {"mean": 3.0, "std": 0.0}
+    with pytest.raises(UserError, match=r"B8.std is 0.0"):
+        Preprocess.from_model(tiny_model(), statistics)
+
+
+def test_larger_images_are_cropped_at_their_centre():
+    pixels = image(20, 12)
+    np.testing.assert_allclose(PLAIN(pixels).numpy(), pixels[:, 6:14, 2:10] / 1e4, rtol=1e-6)
+
+
+def test_smaller_images_are_resized_by_opencv():
+    pixels = image(4, 4)
+    expected = cv2.resize(np.moveaxis(pixels, 0, -1).astype(np.float32), (8, 8), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(PLAIN(pixels).numpy(), np.moveaxis(expected, -1, 0) / 1e4, rtol=1e-5)
+
+
+@given(st.integers(1, 30), st.integers(1, 30))
+def test_every_size_comes_out_as_asked(height, width):
+    assert PLAIN(image(height, width)).shape == (2, 8, 8)
+
+
+def test_wrong_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match="does not have the 2 channels"):
+        PLAIN(np.zeros((3, 8, 8), np.uint16))
+
+
+def test_json_gives_back_the_same():
+    assert Preprocess.from_json(json.loads(json.dumps(PLAIN.to_json()))) == PLAIN
+
+
+def test_batch_and_single_image_are_scaled_alike():
+    pixels = np.stack([image(8, 8)] * 3)
+    batch = PLAIN.scale(torch.from_numpy(pixels))
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch[1], PLAIN(pixels[1]))
+
+
+def test_invalid_pixels_get_the_mean_of_the_valid():
+    pixels = np.arange(2 * 4 * 4, dtype=np.uint16).reshape(2, 4, 4) * 100
+    valid = np.ones((4, 4), bool)
+    assert fill_invalid(pixels, valid) is pixels
+    valid[0] = False
+    filled = fill_invalid(pixels, valid)
+    assert (filled[0, 0] == 950).all() and (filled[1, 0] == 2550).all()
+    np.testing.assert_array_equal(filled[:, 1:], pixels[:, 1:])
+    with pytest.raises(ValueError, match="without one valid pixel"):
+        fill_invalid(pixels, np.zeros((4, 4), bool))

@@ -1,0 +1,146 @@
+"""Which file feeds which."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from greenup.config import Dataset, Model, load_study, parse, resolve
+from greenup.config.load import LIBRARY
+from greenup.plan import STAGES, Plan
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+POINTS = {
+    "sites": {"sampler": "points", "file": "my/points.csv"},
+    "phenology": {"source": "table", "file": "my/dates.csv"},
+    "seasons": {"rule": "evi"},
+    "imagery": {"source": "miniature"},
+    "shards": 3,
+}
+TASK = {
+    "dataset": "mine",
+    "labels": {"source": "file", "file": "my/labels.csv", "columns": ["habitat"]},
+    "kind": "classification",
+    "metric": "accuracy",
+}
+
+
+def plan(**blocks) -> Plan:
+    return Plan(resolve({"study": "x", "datasets": {"mine": POINTS}, **blocks}))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Plan:
+    return Plan(load_study(LIBRARY / "tiny.yaml"))
+
+
+class TestOwnFiles:
+    def test_points_dates_and_labels_are_inputs(self):
+        mine = plan(tasks={"habitats": TASK})
+        assert mine.sites_inputs("mine") == ["my/points.csv"]
+        assert mine.phenology_inputs("mine") == ["my/dates.csv"]
+        assert mine.label_inputs("habitats") == ["my/labels.csv"]
+
+    def test_drawn_sites_and_simulated_dates_have_none(self, tiny):
+        assert tiny.sites_inputs("ssl4eco") == tiny.phenology_inputs("ssl4eco") == tiny.label_inputs("biomes") == []
+
+
+class TestDatasets:
+    def test_shards(self):
+        assert plan().shards("mine") == ["0000", "0001", "0002"]
+        assert plan().shard_files("mine", "patches/{dataset}/{shard}.h5") == [
+            f"results/x/patches/mine/000{i}.h5" for i in range(3)
+        ]
+
+    def test_a_shard_fits_the_wildcard(self):
+        """The Snakefile allows four digits."""
+        many = plan(datasets={"mine": {**POINTS, "shards": 10_000}})
+        assert all(re.fullmatch(r"\d{4}", s) for s in many.shards("mine"))
+
+    def test_only_the_evi_rule_reads_dates(self, tiny):
+        assert tiny.seasons_inputs("ssl4eco") == ["results/tiny/phenology/ssl4eco.parquet"]
+        assert tiny.seasons_inputs("biome_points") == []
+
+    def test_used_are_those_that_somebody_needs(self):
+        drawn = {"sites": {"sampler": "grid"}}
+        imaged = {**drawn, "seasons": {"rule": "calendar"}, "imagery": {"source": "miniature"}}
+        datasets = {"a": drawn, "b": imaged, "c": imaged, "d": imaged, "e": imaged}
+        x = plan(
+            datasets=datasets,
+            models={"m": {"method": "random_init", "dataset": "b"}},
+            tasks={"t": {**TASK, "dataset": "c", "labels": {"source": "site", "column": "biome"}}},
+            paper={"fig2_dataset": "d", "fig1_datasets": ["a", "e"]},
+        )
+        assert x.imaged == ["b", "c", "d", "e"]
+        assert x.used == ["b", "c", "d"]
+
+    def test_grid_says_what_scene_choice_needs(self):
+        small = plan(datasets={"mine": {**POINTS, "patches": {"size_px": 64, "bands": ["B2", "B11"]}}})
+        assert json.loads(small.grid("mine")) == {"size_px": 64, "native_m": [10, 20]}
+
+
+class TestModels:
+    def test_band_statistics_have_no_weights_and_no_training(self, tiny):
+        assert tiny.weighted_models == ["seco_eco", "random_init"]
+        assert tiny.trained_models == ["seco_eco"]
+
+    def test_embedding_reads_weights_where_there_are_some(self, tiny):
+        with_weights, without = (tiny.embed_inputs(m, "biomes") for m in ("seco_eco", "band_statistics"))
+        assert with_weights["weights"] == "results/tiny/models/seco_eco/weights.safetensors"
+        assert {k: v for k, v in with_weights.items() if k not in ("weights", "model_config")} == without
+        assert without["index"] == "results/tiny/datasets/biome_points/index.parquet"
+
+    def test_every_model_on_every_task_protocol_and_kind_of_folds(self, tiny):
+        assert len(tiny.probes) == 3 * 2 * 2 * 2 == len(set(tiny.probes))
+        assert len(tiny.embeddings) == 3 * 2
+
+    def test_evaluation_may_ask_for_less(self):
+        x = plan(
+            models={"m": {"method": "random_init", "dataset": "mine"}, "n": {"method": "band_statistics"}},
+            tasks={"t": TASK},
+            evaluation={"models": ["n"], "folds": {"kinds": ["blocks"]}},
+        )
+        assert x.probes == ["results/x/probes/n/t/linear.blocks.parquet", "results/x/probes/n/t/knn.blocks.parquet"]
+
+    def test_nothing_to_evaluate(self):
+        assert plan().probes == []
+        assert plan().tables == {}
+
+
+class TestParams:
+    def test_blocks_come_back_from_the_command_line(self, tiny):
+        assert parse(Dataset, tiny.json(tiny.dataset("ssl4eco"))) == tiny.dataset("ssl4eco")
+        assert parse(Model, tiny.json(tiny.model("seco_eco"))) == tiny.model("seco_eco")
+        assert parse(Dataset, tiny.settings(tiny.dataset("ssl4eco"))) == tiny.dataset("ssl4eco")
+        assert "\n" not in tiny.json(tiny.model("seco_eco"))
+        assert tiny.settings(None) == {}
+
+    def test_runtime_keys_reach_no_params(self, tiny):
+        """Changing how fast things go must not make anything again."""
+        written = json.dumps([tiny.settings(b) for b in (*tiny.study.datasets.values(), *tiny.study.models.values())])
+        assert not any(f'"{key}"' in written for key in type(tiny.study.runtime).model_fields)
+
+
+class TestFigures:
+    def test_only_those_that_can_be_drawn(self):
+        assert plan().figures == {}
+        x = plan(paper={"fig2_dataset": "mine"})
+        assert list(x.figures) == ["fig2", "quality"]
+        assert x.figures["fig2"] == "results/x/paper/figures/fig2.png"
+
+
+def test_stages_are_rule_files():
+    """The stage names are the same words for rule files and targets."""
+    rules = {p.stem: p.read_text() for p in (SCRIPTS.parent / "rules").glob("*.smk")}
+    assert set(rules) == set(STAGES)
+    assert all(f"\nrule {stage}:\n" in rules[stage] for stage in STAGES)
+
+
+def test_planning_imports_nothing_heavy():
+    """Snakemake imports the plan again in every job."""
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import greenup.plan; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"numpy", "pandas", "rasterio", "torch", "pyarrow"} & set(loaded)
