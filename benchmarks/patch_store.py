@@ -40,8 +40,6 @@ from greenup.patches.store import PatchStore
 from greenup.randomness import generator
 from greenup.schemas import INDEX
 
-# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
-
 SIZE_PX = 264
 CHANNELS = (*S2_L2A, "NDVI")
 

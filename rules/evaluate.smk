@@ -3,13 +3,13 @@
 
 rule embed_images:
     input:
-        unpack(lambda w: plan.embed_inputs(w.model, w.task)),
+        unpack(lambda w: plan.embed_inputs(w.model, w.dataset)),
     output:
-        f"{R}/embeddings/{{model}}/{{task}}.parquet",
+        f"{R}/embeddings/{{model}}/{{dataset}}.parquet",
     log:
-        f"{R}/logs/embed_images/{{model}}/{{task}}.log",
+        f"{R}/logs/embed_images/{{model}}/{{dataset}}.log",
     benchmark:
-        f"{R}/benchmarks/evaluate/embed_images.{{model}}.{{task}}.tsv"
+        f"{R}/benchmarks/evaluate/embed_images.{{model}}.{{dataset}}.tsv"
     conda:
         "../envs/train.yaml"
     params:
@@ -17,16 +17,16 @@ rule embed_images:
         model=lambda w: plan.json(plan.model(w.model)),
         folder=lambda w: f"{R}/models/{w.model}",
     message:
-        "embeddings of {wildcards.task} by {wildcards.model}"
+        "embeddings of {wildcards.dataset} by {wildcards.model}"
     shell:
         'python "$SCRIPTS"/embed_images.py --model {params.model:q} --model-folder {params.folder:q}'
-        " --index {input.index:q} --statistics {input.statistics:q} --labels {input.labels:q} --threads {threads}"
+        " --index {input.index:q} --statistics {input.statistics:q} --threads {threads}"
         ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 
 rule run_probe:
     input:
-        embeddings=f"{R}/embeddings/{{model}}/{{task}}.parquet",
+        embeddings=lambda w: f"{R}/embeddings/{w.model}/{plan.task(w.task).dataset}.parquet",
         labels=f"{R}/tasks/{{task}}/labels.parquet",
         folds=f"{R}/tasks/{{task}}/folds.parquet",
     output:
@@ -50,4 +50,5 @@ rule run_probe:
 
 rule evaluate:
     input:
+        plan.embeddings,
         plan.probes,

@@ -39,6 +39,8 @@ def job(log: str | Sequence[str] | None = None) -> Iterator[None]:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True
     )
+    # matplotlib's font subsetter tells every glyph at INFO.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     try:
         yield
     except UserError as error:

@@ -37,9 +37,9 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
     temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         yield temporary
-        with open(temporary, "rb") as handle:
+        with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, final)
+        temporary.replace(final)
         directory = os.open(final.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

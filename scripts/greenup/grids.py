@@ -1,9 +1,9 @@
 """The pixel grid of a patch: true UTM coordinates, native resolutions nested in one another.
 
 A patch is ``size_px`` pixels of 10 m a side. Its upper-left corner lies on a multiple of the coarsest native resolution
-among its bands (60 m with B1 or B9, else 20 m, else 10 m), because Sentinel-2 tiles start on such multiples: every band is
-then cut from its product's own pixels, without resampling. The price is a centre at most half that step away from the
-site, which `PatchGrid.centre_offset_m` tells.
+among its bands (60 m with B1 or B9, else 20 m, else 10 m), because Sentinel-2 tiles start on such multiples: every band
+is then cut from its product's own pixels, without resampling. The price is a centre at most half that step away from
+the site, which `PatchGrid.centre_offset_m` tells.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pyproj import Transformer
 
 def utm_epsg(lon: float, lat: float) -> int:
     """EPSG code of the plain six-degree UTM zone of a point (WGS 84). Longitude 180 belongs to zone 1."""
-    zone = int(math.floor((lon + 180.0) / 6.0)) % 60 + 1
+    zone = math.floor((lon + 180.0) / 6.0) % 60 + 1
     return (32600 if lat >= 0 else 32700) + zone
 
 
@@ -29,7 +29,7 @@ def _to_utm(epsg: int) -> Transformer:
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """Grid of one patch in UTM: ``west``/``north`` is the outer upper-left corner (m), ``size_px`` counts 10 m pixels."""
+    """Grid of one patch in UTM: ``west``, ``north`` the outer upper-left corner (m), ``size_px`` in 10 m pixels."""
 
     epsg: int
     west: float
@@ -37,7 +37,7 @@ class PatchGrid:
     size_px: int
 
     def shape(self, native_m: int) -> int:
-        """Pixels a side at a native resolution; a coarse grid that does not divide the patch covers it and a bit more."""
+        """Pixels a side at a native resolution (m); one that does not divide the patch covers it and a bit more."""
         return math.ceil(self.size_px * 10 / native_m)
 
     def transform(self, native_m: int) -> Affine:

@@ -1,4 +1,4 @@
-"""Which file feeds which: the paths of a study, for the rules. Imports nothing heavy; planning calls it for every job."""
+"""Which file feeds which: the paths of a study, for the rules. Imports nothing heavy: every job plans anew."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Plan:
     def used(self) -> list[str]:
         """Imaged datasets that a model, a task or Figure 2 asks for; the others are only drawn."""
         wanted = {m.dataset for m in self.study.models.values()} | {t.dataset for t in self.study.tasks.values()}
-        wanted.add(self.study.paper.fig2_dataset)
+        wanted |= {self.study.paper.fig2_dataset, *self.study.evaluation.embed}
         return [n for n in self.imaged if n in wanted]
 
     def sites_inputs(self, dataset: str) -> list[str]:
@@ -110,9 +110,8 @@ class Plan:
         labels = self.task(task).labels
         return [labels.file] if isinstance(labels, FileLabels) else []
 
-    def embed_inputs(self, model: str, task: str) -> dict[str, str | list[str]]:
-        files = self.dataset_files(self.task(task).dataset)
-        files["labels"] = f"{self.root}/tasks/{task}/labels.parquet"
+    def embed_inputs(self, model: str, dataset: str) -> dict[str, str | list[str]]:
+        files = self.dataset_files(dataset)
         if self.model(model).has_weights:
             files["weights"] = f"{self.root}/models/{model}/weights.safetensors"
             files["model_config"] = f"{self.root}/models/{model}/config.json"
@@ -120,11 +119,10 @@ class Plan:
 
     @property
     def embeddings(self) -> list[str]:
-        return [
-            f"{self.root}/embeddings/{m}/{t}.parquet"
-            for m in self.study.evaluated_models
-            for t in self.study.evaluated_tasks
-        ]
+        """Embeddings belong to datasets: tasks on the same images share them."""
+        datasets = {self.task(t).dataset: None for t in self.study.evaluated_tasks}
+        datasets |= dict.fromkeys(self.study.evaluation.embed)
+        return [f"{self.root}/embeddings/{m}/{d}.parquet" for m in self.study.evaluated_models for d in datasets]
 
     @property
     def protocols(self) -> tuple[str, ...]:

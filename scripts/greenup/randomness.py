@@ -1,7 +1,7 @@
 """Random numbers that depend on what is drawn, never on who draws it.
 
-Every draw comes from a generator keyed by (seed, purpose, identifiers): the same site gets the same numbers whatever the
-number of workers, shards or nodes, and two purposes never share a stream.
+Every draw comes from a generator keyed by (seed, purpose, identifiers): the same site gets the same numbers whatever
+the number of workers, shards or nodes, and two purposes never share a stream.
 """
 
 from __future__ import annotations

@@ -174,7 +174,12 @@ SCENES = Schema(
         Column("scene_id", "text", "scene identifier in its archive", null=True),
         Column("time", "time", "acquisition time", null=True),
         Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
-        Column("cloud_of", "text", "what the cloud cover speaks of: tile, patch, or tile_estimate (a rule of thumb)", null=True),
+        Column(
+            "cloud_of",
+            "text",
+            "what the cloud cover speaks of: tile, patch, or tile_estimate (a rule of thumb)",
+            null=True,
+        ),
         Column("days_from_middle", "float", "days from the middle of its season (negative: before)", null=True),
         Column("candidates", "int", "scenes in the season's intervals, of any cloud"),
         Column("reason", "text", "why this scene, or why none"),
@@ -256,8 +261,12 @@ FOLDS = Schema(
 EMBEDDINGS = Schema(
     "embeddings",
     "One vector an image.",
-    (Column("site_id", "text", "site"), Column("embedding", "list", "float32 vector, all of one length")),
-    ("site_id",),
+    (
+        Column("site_id", "text", "site"),
+        Column("season", "text", "season of the image"),
+        Column("embedding", "list", "float32 vector, all of one length"),
+    ),
+    ("site_id", "season"),
 )
 
 PROBES = Schema(

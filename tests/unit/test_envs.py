@@ -26,14 +26,20 @@ CONDA_ONLY = {"python", "pip", "gdal"}
 DISTRIBUTION = {
     "cv2": "opencv-python-headless",
     "ee": "earthengine-api",
-    "google": "earthengine-api",
-    "googleapiclient": "earthengine-api",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-# Modules that a package brings along as part of its own interface: rasterio's transforms, geopandas' reader, Matplotlib's
-# contours, the sessions and errors of the STAC client.
-BROUGHT_BY = {"affine": "rasterio", "pyogrio": "geopandas", "contourpy": "matplotlib", "requests": "pystac-client"}
+# Modules that a package brings along as part of its own interface: rasterio's transforms, geopandas' reader,
+# Matplotlib's contours; sessions, credentials and errors of the clients.
+BROUGHT_BY = {
+    "affine": "rasterio",
+    "contourpy": "matplotlib",
+    "google": "earthengine-api",
+    "googleapiclient": "earthengine-api",
+    "httplib2": "earthengine-api",
+    "pyogrio": "geopandas",
+    "requests": "pystac-client",
+}
 # Imported where it is asked for, with an error that says how to install it.
 OPTIONAL = {"planetary_computer"}
 
@@ -173,8 +179,8 @@ def test_imports_are_in_the_environment(env):
         # The sources of imagery are imported where they are used, and each job uses one: Earth Engine's client is
         # needed only where images are searched and read.
         if env != "earthengine":
-            tops -= {"ee", "google", "googleapiclient"}
-        for top in tops:
+            tops -= {"ee", *(m for m, brought_by in BROUGHT_BY.items() if brought_by == "earthengine-api")}
+        for top in tops - OPTIONAL:
             distribution = DISTRIBUTION.get(top, BROUGHT_BY.get(top, canonicalize_name(top)))
             assert distribution in there, f"envs/{env}.yaml lacks {distribution}, which {script} imports as {top}"
 

@@ -169,7 +169,7 @@ class TestTables:
         intervals = pd.DataFrame({"site_id": "a", "season": ["winter"], "year": 2019, **days})
         write_table(tmp_path / "i", intervals, INTERVALS, **ABOUT)
         assert read_table(tmp_path / "i", INTERVALS)["last"][0] == pd.Timestamp("2020-01-31")
-        vectors = pd.DataFrame({"site_id": ["a"], "embedding": [[1.5, 2.5]]})
+        vectors = pd.DataFrame({"site_id": ["a"], "season": "summer", "embedding": [[1.5, 2.5]]})
         write_table(tmp_path / "e", vectors, EMBEDDINGS, **ABOUT)
         assert list(read_table(tmp_path / "e", EMBEDDINGS)["embedding"][0]) == [1.5, 2.5]
 

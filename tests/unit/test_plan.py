@@ -88,14 +88,24 @@ class TestModels:
         assert tiny.trained_models == ["seco_eco"]
 
     def test_embedding_reads_weights_where_there_are_some(self, tiny):
-        with_weights, without = (tiny.embed_inputs(m, "biomes") for m in ("seco_eco", "band_statistics"))
+        with_weights, without = (tiny.embed_inputs(m, "biome_points") for m in ("seco_eco", "band_statistics"))
         assert with_weights["weights"] == "results/tiny/models/seco_eco/weights.safetensors"
         assert {k: v for k, v in with_weights.items() if k not in ("weights", "model_config")} == without
         assert without["index"] == "results/tiny/datasets/biome_points/index.parquet"
 
     def test_every_model_on_every_task_protocol_and_kind_of_folds(self, tiny):
         assert len(tiny.probes) == 3 * 2 * 2 * 2 == len(set(tiny.probes))
-        assert len(tiny.embeddings) == 3 * 2
+
+    def test_tasks_on_the_same_images_share_their_embeddings(self, tiny):
+        assert tiny.embeddings == [
+            f"results/tiny/embeddings/{m}/biome_points.parquet" for m in ("seco_eco", "random_init", "band_statistics")
+        ]
+
+    def test_a_dataset_without_labels_can_be_embedded(self):
+        x = plan(models={"m": {"method": "band_statistics"}}, evaluation={"embed": ["mine"]})
+        assert x.embeddings == ["results/x/embeddings/m/mine.parquet"]
+        assert x.used == ["mine"]
+        assert x.probes == []
 
     def test_evaluation_may_ask_for_less(self):
         x = plan(

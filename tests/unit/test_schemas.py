@@ -97,7 +97,8 @@ class TestTypes:
         pd.testing.assert_frame_equal(table, before)
 
     def test_lists(self):
-        table = pd.DataFrame({"site_id": ["a", "b"], "embedding": [np.ones(3, "float32"), np.zeros(3, "float32")]})
+        vectors = [np.ones(3, "float32"), np.zeros(3, "float32")]
+        table = pd.DataFrame({"site_id": ["a", "b"], "season": "summer", "embedding": vectors})
         assert EMBEDDINGS.check(table, "x")["embedding"][0].shape == (3,)
 
     def test_checking_twice_changes_nothing(self):

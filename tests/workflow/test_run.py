@@ -88,7 +88,9 @@ def test_killed_run_has_the_same_results(tiny, killed):
     other = killed[0]
     for pattern in ("sites/*.parquet", "phenology/*.parquet", "seasons/*.parquet", "scenes/*/*.parquet"):
         for path in tables(tiny, pattern):
-            pd.testing.assert_frame_equal(read_table(path), read_table(other / path.relative_to(tiny)), check_exact=True)
+            pd.testing.assert_frame_equal(
+                read_table(path), read_table(other / path.relative_to(tiny)), check_exact=True
+            )
     for path in tables(tiny, "patches/*/*.ledger.parquet"):
         pd.testing.assert_frame_equal(read_table(path), read_table(other / path.relative_to(tiny)), check_exact=True)
     for path in tables(tiny, "probes/*/*/*.parquet"):

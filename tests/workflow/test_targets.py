@@ -62,8 +62,11 @@ def study(tmp_path, change) -> str:
     [
         (lambda c: c.update(sead=1), ["sead", "did you mean 'seed'"]),
         (lambda c: c["datasets"]["ssl4eco"]["sites"].update(limit="many"), ["datasets.ssl4eco.sites.limit", "many"]),
-        (lambda c: c["models"]["seco_eco"].update(dataset="ssl5eco"), ["models.seco_eco.dataset", "ssl5eco", "ssl4eco"]),
-        (lambda c: c["datasets"]["ssl4eco"].update(seasons={"rule": "moon"}), ["seasons.rule", "moon", "'evi'"]),
+        (
+            lambda c: c["models"]["seco_eco"].update(dataset="ssl5eco"),
+            ["models.seco_eco.dataset", "ssl5eco", "ssl4eco"],
+        ),
+        (lambda c: c["datasets"]["ssl4eco"].update(seasons={"rule": "moon"}), ["seasons.rule", "moon", "evi"]),
     ],
 )
 def test_bad_configuration_is_refused_before_any_job(tmp_path, change, names):

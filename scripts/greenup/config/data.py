@@ -112,7 +112,8 @@ class PointSites(Block):
     sampler: Literal["points"]
     """Kind of sampler."""
     file: str = Field(examples=["data/points.csv"])
-    """CSV or GeoPackage; a CSV needs columns lon and lat (degrees), and may have site_id and stratum."""
+    """CSV, GeoPackage or GeoJSON of points; a CSV needs columns lon and lat (degrees, WGS 84), and may have site_id and
+    stratum."""
 
 
 Sites = Annotated[GridSites | CitySites | UniformSites | PointSites, Field(discriminator="sampler")]

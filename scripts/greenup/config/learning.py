@@ -230,6 +230,8 @@ class Evaluation(Block):
     """Models to evaluate; all of the study when empty."""
     tasks: tuple[str, ...] = ()
     """Tasks to evaluate on; all of the study when empty."""
+    embed: tuple[str, ...] = ()
+    """Datasets to embed with every evaluated model though no task labels them."""
     protocols: Protocols = Protocols()
     """How embeddings are judged."""
     folds: Folds = Folds()

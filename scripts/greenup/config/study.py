@@ -91,6 +91,10 @@ class Study(Block):
             known(name, self.models, "model", "evaluation.models")
         for name in self.evaluation.tasks:
             known(name, self.tasks, "task", "evaluation.tasks")
+        for name in self.evaluation.embed:
+            known(name, self.datasets, "dataset", "evaluation.embed")
+            if self.datasets[name].imagery is None:
+                raise ValueError(f"evaluation.embed: {name!r} has no images; give it seasons and imagery")
         for name in self.paper.fig1_datasets:
             known(name, self.datasets, "dataset", "paper.fig1_datasets")
         if self.paper.fig2_dataset:

@@ -33,31 +33,24 @@ def embed_images(
     *,
     index: str | Path,
     statistics: str | Path,
-    labels: pd.DataFrame,
     threads: int,
     runtime: Runtime,
 ) -> pd.DataFrame:
-    """Embed the labelled images: an `embeddings` table (site_id, embedding: float32), in the order of ``labels``.
+    """Embed every image of a dataset: an `embeddings` table (site_id, season, embedding: float32), in the index's order.
 
-    ``index`` and ``statistics`` are files of the *task's* dataset; ``model_folder`` holds the weights and the input
+    ``index`` and ``statistics`` are files of the dataset *embedded*, which need not be the one trained on; ``model_folder`` holds the weights and the input
     scaling (`greenup.pretrain.product`), and is not read for method band_statistics, whose vector is, for C channels, C
     means and C standard deviations over the valid pixels, in reflectance (NDVI: index units). ``threads`` are used by
     the network, ``runtime.workers`` processes read images beside it.
 
     The network computes in float32, whatever it was trained in. Pixels without data get the image's own mean.
 
-    Raises `UserError` when the dataset lacks a channel of the model or an image of the labels, or when a vector is not
-    finite (named by site).
+    Raises `UserError` when the dataset lacks a channel of the model, or when a vector is not finite (named by site).
     """
     store = PatchStore(index)
     _check_channels(model, statistics)
-    keys = list(zip(labels["site_id"].astype(str), labels["season"].astype(str), strict=True))
-    have = set(zip(store.index["site_id"], store.index["season"], strict=True))
-    if lost := [k for k in keys if k not in have]:
-        raise UserError(
-            f"{index}: {len(lost)} of {len(keys)} labelled images are not there, e.g. {' '.join(lost[0])}",
-            "rerun label_task: the labels are of another state of the dataset",
-        )
+    sites, seasons = store.index["site_id"].astype(str), store.index["season"].astype(str)
+    keys = list(zip(sites, seasons, strict=True))
     started = time.monotonic()
     if model.has_weights:
         vectors = _network_vectors(model_folder, store, keys, threads, runtime.workers)
@@ -72,7 +65,7 @@ def embed_images(
         )
     seconds = time.monotonic() - started
     log.info("%d vectors of length %d in %.1f s (%.0f images/s)", *vectors.shape, seconds, len(keys) / seconds)
-    return pd.DataFrame({"site_id": labels["site_id"].to_numpy(), "embedding": list(vectors)})
+    return pd.DataFrame({"site_id": sites.to_numpy(), "season": seasons.to_numpy(), "embedding": list(vectors)})
 
 
 def channel_statistics(image: np.ndarray, valid: np.ndarray, channels: tuple[str, ...]) -> np.ndarray:
@@ -91,7 +84,7 @@ def _check_channels(model: Model, statistics: str | Path) -> None:
     lacking = [c for c in sources_of(model.channels) if c not in known]
     if lacking:
         raise UserError(
-            f"{statistics}: the task's dataset has no channel {lacking[0]!r}, which the model needs",
+            f"{statistics}: the dataset has no channel {lacking[0]!r}, which the model needs",
             "export it (datasets.<name>.patches.bands), or leave it out of the model's channels",
         )
 
@@ -120,7 +113,7 @@ class _Images:
         if not valid.any():
             raise UserError(
                 f"the image of site {self.keys[i][0]}, {self.keys[i][1]} has no valid pixel in the model's channels",
-                "leave the site out of the task, or look at its row in the ledger",
+                "look at its row in the ledger",
             )
         return self.preprocess(fill_invalid(image, valid))
 

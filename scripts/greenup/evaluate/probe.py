@@ -47,7 +47,7 @@ def run_probe(
     labels = labels.sort_values("site_id", ignore_index=True)
     ids = labels["site_id"].to_numpy(dtype=object)
     numbers, parts = _parts(folds, ids)
-    x = _vectors(embeddings, ids)
+    x = _vectors(embeddings, labels)
     truth = _Truth.of(labels, task.kind)
     train, test = parts == "train", parts == "test"
     if protocol == "linear":
@@ -115,15 +115,16 @@ def _parts(folds: pd.DataFrame, ids: np.ndarray) -> tuple[list[int], np.ndarray]
     return [int(f) for f in wide.index], wide.to_numpy(dtype=object).astype(str)
 
 
-def _vectors(embeddings: pd.DataFrame, ids: np.ndarray) -> np.ndarray:
-    """Embeddings (N, D), float32, in the order of ``ids``."""
-    by_id = embeddings.set_index("site_id")["embedding"]
-    lost = [i for i in ids if i not in by_id.index]
-    if lost:
+def _vectors(embeddings: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray:
+    """Embeddings (N, D), float32, of the labelled images, in the order of ``labels``."""
+    ids = labels["site_id"].to_numpy(dtype=object)
+    found = labels[["site_id", "season"]].merge(embeddings, on=["site_id", "season"], how="left")["embedding"]
+    lost = ids[found.isna().to_numpy()]
+    if len(lost):
         raise UserError(
             f"embeddings: {len(lost)} of {len(ids)} labelled images have none, e.g. {lost[0]}", "rerun embed_images"
         )
-    vectors = by_id.loc[ids].to_list()
+    vectors = found.to_list()
     lengths = {len(v) for v in vectors}
     if len(lengths) != 1:
         raise UserError(f"embeddings: vectors of different lengths {sorted(lengths)}", "rerun embed_images")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MultipleLocator
 
 from greenup.bands import RGB
 from greenup.config.data import CalendarSeasons
@@ -100,7 +101,7 @@ def draw_fig2(
         bottom = 1 - (row_height * (i + 1) - 0.16) / height
         panel_height = (row_height - 0.55) / height
         about = {"site_id": site_id, "lon": site["lon"], "lat": site["lat"], "land_cover": site["land_cover"]}
-        place = figure.add_axes((0.0, bottom + panel_height - 0.56 / height, 1.12 / WIDTH, 0.56 / height))
+        place = figure.add_axes((0.0, bottom + panel_height - 0.56 / height, 1.1 / WIDTH, 0.56 / height))
         _draw_place(place, site)
         axes = figure.add_axes((1.55 / WIDTH, bottom, year_width / WIDTH, panel_height))
         mine = seasons[seasons["site_id"] == site_id]
@@ -213,6 +214,7 @@ def _draw_year(
         rows.append(pd.DataFrame(seen))
         rows.append(pd.DataFrame({"what": "smooth", "day": np.arange(YEAR)[::5], "evi": line[::5]}))
         axes.set_ylim(-0.1 if np.nanmin(evi[clear], initial=0) < -0.02 else 0, top)
+        axes.yaxis.set_major_locator(MultipleLocator(0.2))
         axes.set_ylabel("EVI", labelpad=2)
     else:
         axes.set_ylim(0, 1)

@@ -41,7 +41,7 @@ def rst_to_html(text: str) -> str:
 
 
 def markdown_to_html(text: str, *, top: int = 3) -> str:
-    """Headings (the first level becomes h``top``), paragraphs, lists, pipe tables, fenced code; no YAML head."""
+    """Headings (the first level becomes h``top``), paragraphs, quotes, lists, tables, fenced code; no YAML head."""
     lines = re.sub(r"\A---\n.*?\n---\n", "", text.replace("\r\n", "\n"), flags=re.S).split("\n")
     out: list[str] = []
     i = 0
@@ -64,6 +64,11 @@ def markdown_to_html(text: str, *, top: int = 3) -> str:
             stop = _run(lines, i, lambda text: text.lstrip().startswith("|"))
             out.append(_table(lines[i:stop]))
             i = stop
+        elif line.startswith(">"):
+            stop = _run(lines, i, lambda text: text.startswith(">"))
+            quoted = " ".join(part[1:].strip() for part in lines[i:stop])
+            out.append(f"<blockquote><p>{inline(quoted)}</p></blockquote>")
+            i = stop
         elif _item(line):
             stop = _run(lines, i, lambda text: bool(_item(text)) or (text.startswith("  ") and bool(text.strip())))
             out.append(_list(lines[i:stop]))
@@ -72,7 +77,7 @@ def markdown_to_html(text: str, *, top: int = 3) -> str:
             stop = _run(
                 lines,
                 i,
-                lambda text: bool(text.strip()) and not re.match(r"#{1,6}\s|```|\s*\|", text) and not _item(text),
+                lambda text: bool(text.strip()) and not re.match(r"#{1,6}\s|```|>|\s*\|", text) and not _item(text),
             )
             stop = max(stop, i + 1)
             out.append(f"<p>{inline(' '.join(part.strip() for part in lines[i:stop]))}</p>")

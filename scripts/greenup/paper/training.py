@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from greenup.errors import UserError
 from greenup.paper.style import CYCLE, GREY, new_figure, panel_title
@@ -52,8 +53,9 @@ def read_curves(files: Mapping[str, str | Path]) -> pd.DataFrame:
 def draw_training(curves: pd.DataFrame) -> Figure:
     """Loss (training thin, held-out thick), spread of the embedding, learning rate and speed, a colour a model.
 
-    ``curves``: from `read_curves`. The spread is the mean standard deviation of the coordinates of unit embeddings over
-    a batch: near 0 is collapse, 1 / sqrt(dimension) is what a uniform sphere has.
+    ``curves``: from `read_curves`. The spread is that of the trainer: standard deviation of the coordinates of unit
+    embeddings over a batch, times the root of the dimension, in the space where it is least. 0 is collapse, about 1 what
+    points spread evenly over the sphere have.
     """
     figure = new_figure(3.7)
     margins = {"left": 0.065, "right": 0.985, "top": 0.93, "bottom": 0.1}
@@ -74,12 +76,12 @@ def draw_training(curves: pd.DataFrame) -> Figure:
         _line(wait, mine, "wait_share", 100, color=colour)
     loss.set_ylabel("contrastive loss")
     loss.set_xlabel("epoch")
-    loss.legend(loc="upper right")
+    loss.legend(loc="best")
     for letter, axes, title, label in zip(
         "abcde",
         (loss, spread, rate, speed, wait),
         ("loss", "embedding spread", "learning rate", "speed", "waiting for data"),
-        (None, "standard deviation", "", "samples per second", "share of the time (%)"),
+        (None, "relative to a sphere", "", "samples per second", "share of the time (%)"),
         strict=True,
     ):
         panel_title(axes, letter, title)
@@ -89,6 +91,8 @@ def draw_training(curves: pd.DataFrame) -> Figure:
             axes.set_ylim(bottom=0)
         if not axes.lines:
             axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=GREY)
+    for axes in (loss, spread, rate, speed, wait):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     rate.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
     speed.set_xlabel("epoch")
     wait.set_xlabel("epoch")

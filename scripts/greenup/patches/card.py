@@ -136,8 +136,10 @@ def _limits(about: Description) -> list[str]:
     form, statistics = about.form, about.statistics
     images, rows = statistics["images"], sum(statistics["ledger"].values())
     coarsest = max(form.resolutions)
-    limits = [
-        f"{rows - images} of {rows} site x season have no image here; they are not spread evenly over the land.",
+    limits = []
+    if rows > images:
+        limits.append(f"{rows - images} of {rows} site x season have no image; they are not spread evenly over land.")
+    limits += [
         "Cloud cover is what scenes were chosen by; no cloud mask is applied to the pixels.",
         f"Patch corners lie on multiples of {coarsest} m, so along each axis a site is up to {coarsest / 2:g} m from "
         "the centre of its patch.",

@@ -10,8 +10,6 @@ are compressed by bitshuffle with LZ4 (hdf5plugin) and carry Fletcher-32 sums, H
 damage is noticed while reading; the BLAKE2b checksum of each row says that an image is the one that was exported.
 """
 
-# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
-
 from __future__ import annotations
 
 import os
@@ -232,9 +230,7 @@ class ShardFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise UserError(
-                f"{self.path}: no such file", "run the workflow to make it, or `snakemake repair` to check all"
-            )
+            raise UserError(f"{self.path}: no such file", "run the workflow to make it")
         with self._damage_named("the file"):
             # No chunk cache: an image is read whole and once, and caches of hundreds of shards would fill the memory.
             self.handle = h5py.File(self.path, "r", rdcc_nbytes=0, locking=False)
@@ -263,12 +259,14 @@ class ShardFile:
         if len(lengths) != 1:
             raise ValueError(f"columns of {sorted(lengths)} rows")
         self._count = lengths.pop()
+        # Looked up once: finding a dataset by name takes as long as reading a small one.
+        self._pixels = {m: self.handle[f"pixels_{m}"] for m in self.form.resolutions}
+        self._valid = {m: self.handle[f"valid_{m}"] for m in self.form.resolutions}
         for m in self.form.resolutions:
-            expected = (self._count, *self.form.shape(m))
-            if self.handle[f"pixels_{m}"].shape != expected:
-                raise ValueError(f"pixels_{m} has shape {self.handle[f'pixels_{m}'].shape}, expected {expected}")
-            if self.handle[f"valid_{m}"].shape != (expected[0], *expected[2:]):
-                raise ValueError(f"valid_{m} has shape {self.handle[f'valid_{m}'].shape}")
+            shape = (self._count, *self.form.shape(m))
+            for dataset, expected in ((self._pixels[m], shape), (self._valid[m], (shape[0], *shape[2:]))):
+                if dataset.shape != expected:
+                    raise ValueError(f"{dataset.name} has shape {dataset.shape}, expected {expected}")
 
     def __len__(self) -> int:
         return self._count
@@ -294,8 +292,8 @@ class ShardFile:
         """Pixels of one row, at all native resolutions or at some of them."""
         wanted = self.form.resolutions if resolutions is None else resolutions
         with self._damage_named(f"row {index}"):
-            values = {m: self.handle[f"pixels_{m}"][index] for m in wanted}
-            valid = {m: self.handle[f"valid_{m}"][index].astype(bool) for m in wanted}
+            values = {m: self._pixels[m][index] for m in wanted}
+            valid = {m: self._valid[m][index].astype(bool) for m in wanted}
         return Pixels(values, valid)
 
     def is_intact(self, index: int) -> bool:

@@ -23,7 +23,7 @@ _LOG_EVERY_S = 10.0
 
 @dataclass(frozen=True)
 class Image:
-    """One image to be had. ``time``: acquisition (UTC); ``cloud``: percent, None when unknown."""
+    """One image to be had. ``time``: acquisition (UTC)."""
 
     site_id: str
     season: str
@@ -33,6 +33,7 @@ class Image:
 
     @property
     def key(self) -> tuple[str, str]:
+        """What the image is known by, whatever site and season it stands for."""
         return self.scene_id, self.grid.key
 
 

@@ -1,7 +1,5 @@
 """Reading images at random from the shards of a dataset."""
 
-# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
-
 from __future__ import annotations
 
 import os

@@ -50,8 +50,8 @@ def verify_study(root: str | Path, *, repair: bool = False) -> None:
     targets = " ".join(str(pixels) for pixels, _ in wrong)
     # Snakemake does not miss a file in the middle of a workflow whose results are all there; it must be asked by name.
     log.warning(
-        "moved to %s. To make the shards again, and only them:\n  snakemake --configfile <yours> %s\n"
-        "An archive gives the same images again, then `snakemake --configfile <yours> --touch` spares what was made "
+        "moved to %s. To make the shards again, and only them:\n  snakemake %s --configfile <yours>\n"
+        "An archive gives the same images again, then `snakemake --touch --configfile <yours>` spares what was made "
         "from them; without it, the next run makes that again too.",
         root / "work" / "damaged",
         targets,

@@ -22,7 +22,7 @@ from greenup.pretrain.preprocess import fill_invalid
 from greenup.pretrain.views import draw_dates, seco_views
 from greenup.randomness import generator, stable_hash
 
-HELD_OUT_AT_LEAST = 8
+HELD_OUT_AT_LEAST = 16
 """Sites held out however small the share, as long as that is no more than a quarter of all."""
 
 

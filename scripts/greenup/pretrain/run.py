@@ -46,7 +46,7 @@ from greenup.randomness import generator
 
 log = logging.getLogger("greenup.pretrain")
 
-CALIBRATION_IMAGES = 512
+CALIBRATION_IMAGES = 256
 CALIBRATION_BATCH = 32
 _HELD_OUT_MEMORY = 256 * 2**20
 
@@ -82,7 +82,8 @@ def pretrain_model(
     open_store = open_store or open_patch_store(index)
     table = open_store().index
     sites = sites_of(table)
-    # Loading workers and the step share the threads given: on two cores one loads while the other learns.
+    # Loading workers and the step share the threads given: on two cores one loads while the other learns. More threads
+    # than cores make a step many times slower, since OpenMP's threads wait for one another by spinning.
     torch.set_num_threads(max(1, threads - (runtime.workers if isinstance(method, SeCoMethod) else 0)))
     cv2.setNumThreads(0)
 
@@ -115,7 +116,6 @@ def pretrain_model(
     chosen = _calibration_rows(table, seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = backbone.to(device, memory_format=torch.channels_last)
-    torch.set_num_threads(max(1, threads))
     calibrate(backbone, _images(chosen, preprocess, open_store, device))
     backbone = backbone.to("cpu", memory_format=torch.contiguous_format)
     about = describe(
@@ -181,7 +181,7 @@ def _train(
             # Its own exit status would be 0, which says that all is done.
             raise SystemExit(143) from None
         except UserError as error:
-            # An error in a loading worker arrives as the text of its traceback; its end is what the user needs.
+            # An error in a loading worker arrives as the text of its traceback; the end is what the user needs.
             _, mark, text = str(error).rpartition("greenup.errors.UserError: ")
             if not mark:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -71,8 +72,8 @@ class SeCo(nn.Module):
         return _embed(self.encoder, self.heads, view)
 
     @torch.no_grad()
-    def embed_keys(self, views: torch.Tensor) -> torch.Tensor:
-        """Key images (3, N, C, H, W) -> float32 unit vectors (space 3, view 3, N, d).
+    def embed_keys(self, views: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+        """Key images, three times (N, C, H, W) -> float32 unit vectors (space 3, view 3, N, d).
 
         Each view is its own pass, so that batch norm never mixes augmented and plain images, as published.
         """

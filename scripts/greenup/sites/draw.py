@@ -15,6 +15,8 @@ from greenup.sites.sphere import chord_of, unit_vectors
 BLOCK = 8192
 """Candidates drawn from one generator. The n-th candidate of a dataset depends only on seed, dataset and n."""
 
+_MOST_NEAR = 4_000_000  # neighbours listed at once, about: some 50 MB of pairs
+
 Floats = NDArray[np.float64]
 
 
@@ -43,7 +45,7 @@ def draw_until(
             raise UserError(f"dataset {name}: {good} of {count} sites found among {drawn:,} places drawn", mend)
         # As many blocks as the share accepted so far suggests; half of the candidates to begin with.
         share = max(good / drawn, 1e-3) if drawn else 0.5
-        blocks = max(1, min(int(np.ceil(1.05 * (count - good) / share / BLOCK)), 256))
+        blocks = max(1, min(int(np.ceil(1.05 * (count - good) / share / BLOCK)), 64))
         parts = [draw(generator(seed, purpose, name, drawn // BLOCK + i), BLOCK) for i in range(blocks)]
         drawn += blocks * BLOCK
         # Rounded to a centimetre, so that results do not hang on the last bit of a machine's trigonometry.
@@ -62,11 +64,26 @@ def thin(lon: Floats, lat: Floats, min_km: float) -> NDArray[np.bool_]:
 
     The result of the point-by-point rule, found from the few pairs that are near at all.
     """
-    keep = np.ones(len(lon), dtype=bool)
-    radius = float(chord_of(min_km)) * (1 - 1e-12)
-    pairs = cKDTree(unit_vectors(lon, lat)).query_pairs(radius, output_type="ndarray")
+    # A hair less, so that points exactly ``min_km`` apart both stay.
+    return _thin(unit_vectors(lon, lat), float(chord_of(min_km)) * (1 - 1e-12))
+
+
+def _thin(points: Floats, radius: float) -> NDArray[np.bool_]:
+    tree = cKDTree(points)
+    # How many pairs there are is judged from some points: to count them all takes as long as to list them.
+    some = points[:: max(1, len(points) // 256)]
+    near = tree.query_ball_point(some, radius, return_length=True).mean() * len(points) if len(points) else 0
+    if len(points) > 1 and near > _MOST_NEAR:
+        # A crowd: the first half settles the fate of most of the second before pairs are listed.
+        keep, half = np.zeros(len(points), dtype=bool), len(points) // 2
+        keep[:half] = _thin(points[:half], radius)
+        distance, _ = cKDTree(points[:half][keep[:half]]).query(points[half:], distance_upper_bound=radius)
+        free = half + np.flatnonzero(np.isinf(distance))
+        keep[free] = _thin(points[free], radius)
+        return keep
+    pairs = tree.query_pairs(radius, output_type="ndarray")
     pairs.sort(axis=1)
-    stays = keep.tolist()
+    stays = [True] * len(points)
     # In the order of the later point of a pair, the fate of the earlier one is already settled.
     for earlier, later in pairs[np.argsort(pairs[:, 1], kind="stable")].tolist():
         if stays[earlier]:

@@ -56,7 +56,9 @@ ATTRIBUTION = (
     "Climate zones: Beck et al. 2018 (CC BY 4.0). Cities: GeoNames (CC BY 4.0)."
 )
 
-_COAST_PX = 30  # 1 km pixels searched around a point at sea: coastlines of the mask and of the climate map differ by less
+_COAST_PX = (
+    30  # 1 km pixels searched around a point at sea: coastlines of the mask and of the climate map differ by less
+)
 _BAND_ROWS = 64
 
 

@@ -106,9 +106,9 @@ def _degrees(table: pd.DataFrame, axis: str, at) -> np.ndarray:
     if (far := np.abs(values) > limit).any():
         row = int(far.argmax())
         other = pd.to_numeric(table["lon" if axis == "lat" else "lat"], errors="coerce").iloc[row]
-        swapped = axis == "lat" and abs(values[row]) <= 180 and abs(other) <= 90
+        swapped = "are lon and lat swapped? " if axis == "lat" and abs(values[row]) <= 180 and abs(other) <= 90 else ""
         raise UserError(
             f"{at(row)}, column {axis!r}: {values[row]:g} is outside -{limit:g}..{limit:g}",
-            "are lon and lat swapped? " * swapped + "write degrees (WGS 84), longitude in lon and latitude in lat",
+            swapped + "write degrees (WGS 84), longitude in lon and latitude in lat",
         )
     return values

@@ -277,6 +277,10 @@ MISTAKES = {
         "{study: x, datasets: {ssl4eco: }, evaluation: {models: [a]}}",
         ["evaluation.models: model 'a' is not in this study", "add it under models:"],
     ),
+    "unknown dataset to embed": (
+        "{study: x, datasets: {ssl4eco: }, evaluation: {embed: [eco]}}",
+        ["evaluation.embed: dataset 'eco' is not in this study", "choose from: ssl4eco"],
+    ),
     "unknown dataset in a figure": (
         "{study: x, datasets: {ssl4eco: }, paper: {fig2_dataset: eco}}",
         ["paper.fig2_dataset: dataset 'eco' is not in this study", "choose from: ssl4eco"],

@@ -24,9 +24,10 @@ class Store:
     """`PatchStore` without files; site s3 has a gap, `dark` has nothing."""
 
     dark = ()
+    sites = SITES
 
     def __init__(self, index):
-        self.index = pd.DataFrame({"site_id": SITES, "season": "summer"})
+        self.index = pd.DataFrame({"site_id": self.sites, "season": "summer"})
 
     def read(self, site_id, season, channels):
         assert season == "summer"
@@ -58,19 +59,17 @@ def network(tmp_path):
     return model, tmp_path / "model", backbone.eval(), preprocess
 
 
-def _labels(sites):
-    return pd.DataFrame({"site_id": sites, "season": "summer", "lon": 0.0, "lat": 0.0})
-
-
 BASELINE = parse(Model, {"method": {"name": "band_statistics"}})
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_network_vectors(files, network, workers):
+def test_network_vectors(files, network, monkeypatch, workers):
     model, folder, backbone, preprocess = network
+    monkeypatch.setattr(Store, "sites", SITES[::-1])
     sites = SITES[::-1]
-    got = embed_images(model, folder, labels=_labels(sites), threads=1, runtime=Runtime(workers=workers), **files)
+    got = embed_images(model, folder, threads=1, runtime=Runtime(workers=workers), **files)
     assert got["site_id"].tolist() == sites
+    assert set(got["season"]) == {"summer"}
     vectors = np.stack(got["embedding"])
     assert vectors.shape == (70, 512) and vectors.dtype == np.float32
     # One image at a time in plain memory order.
@@ -81,8 +80,9 @@ def test_network_vectors(files, network, workers):
         np.testing.assert_allclose(vectors[sites.index(site)], alone, rtol=2e-4, atol=1e-5)
 
 
-def test_band_statistics(files):
-    got = embed_images(BASELINE, "nowhere", labels=_labels(["s3", "s1"]), threads=1, runtime=Runtime(), **files)
+def test_band_statistics(files, monkeypatch):
+    monkeypatch.setattr(Store, "sites", ["s3", "s1"])
+    got = embed_images(BASELINE, "nowhere", threads=1, runtime=Runtime(), **files)
     assert got["site_id"].tolist() == ["s3", "s1"]
     image, valid = Store("").read("s3", "summer", SECO_ECO)
     pixels = np.array([band[valid] / 10_000 for band in image.astype(float)])
@@ -101,30 +101,24 @@ def test_gaps_do_not_darken_the_statistics():
 
 def test_a_vector_that_is_not_finite_names_its_site(files, monkeypatch):
     monkeypatch.setattr(Store, "dark", ("s5",))
+    monkeypatch.setattr(Store, "sites", ["s1", "s5", "s6"])
     with pytest.raises(UserError, match="1 of 3 images are not finite, first of site s5"):
-        embed_images(BASELINE, "", labels=_labels(["s1", "s5", "s6"]), threads=1, runtime=Runtime(), **files)
+        embed_images(BASELINE, "", threads=1, runtime=Runtime(), **files)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_image_without_data_is_named_once_without_a_traceback(files, network, monkeypatch, workers):
     monkeypatch.setattr(Store, "dark", ("s5",))
     with pytest.raises(UserError) as error:
-        embed_images(
-            network[0], network[1], labels=_labels(SITES), threads=1, runtime=Runtime(workers=workers), **files
-        )
+        embed_images(network[0], network[1], threads=1, runtime=Runtime(workers=workers), **files)
     assert str(error.value).startswith("the image of site s5, summer has no valid pixel")
     assert "Traceback" not in str(error.value) and error.value.mend
-
-
-def test_labels_of_another_dataset_are_refused(files):
-    with pytest.raises(UserError, match=r"1 of 2 labelled images are not there, e\.g\. x9 summer"):
-        embed_images(BASELINE, "", labels=_labels(["s1", "x9"]), threads=1, runtime=Runtime(), **files)
 
 
 def test_a_channel_that_was_not_exported_is_refused(files):
     model = parse(Model, {"method": {"name": "band_statistics"}, "channels": ["B2", "B11"]})
     with pytest.raises(UserError, match="no channel 'B11'"):
-        embed_images(model, "", labels=_labels(["s1"]), threads=1, runtime=Runtime(), **files)
+        embed_images(model, "", threads=1, runtime=Runtime(), **files)
 
 
 def test_the_trivial_baseline_imports_no_torch():

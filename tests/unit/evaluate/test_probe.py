@@ -40,7 +40,7 @@ def _tables(kind, seed=0):
         labels["label"] = [", ".join(names[h > 0]) for h in hidden]
     else:
         labels["t"], labels["p"] = hidden[:, 0] * 10, hidden[:, 1] * 500 + 900
-    embeddings = pd.DataFrame({"site_id": labels["site_id"], "embedding": list(x)})
+    embeddings = pd.DataFrame({"site_id": labels["site_id"], "season": "summer", "embedding": list(x)})
     folds = split_folds(labels, kind, Folds(kinds=("random",), count=5), seed=1)
     return embeddings, labels, folds
 
@@ -98,7 +98,7 @@ def test_through_the_types_that_tables_have_on_disk():
 
 def test_spare_embeddings_do_no_harm():
     embeddings, labels, folds = _tables("classification")
-    more = pd.concat([pd.DataFrame({"site_id": ["zz"], "embedding": [np.zeros(8)]}), embeddings])
+    more = pd.concat([pd.DataFrame({"site_id": ["zz"], "season": ["summer"], "embedding": [np.zeros(8)]}), embeddings])
     a, _ = run_probe(more, labels, folds, _task("classification"), "knn", {}, seed=0)
     b, _ = run_probe(embeddings, labels, folds, _task("classification"), "knn", {}, seed=0)
     pd.testing.assert_frame_equal(a, b)

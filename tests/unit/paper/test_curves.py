@@ -45,6 +45,12 @@ def test_arcs_wrap_around_the_year_and_tile_it():
     assert arcs[arcs["season"] == "winter"][["start", "stop"]].to_numpy().tolist() == [[310, 365], [0, 100]]
 
 
+def test_an_interval_cut_short_by_the_first_year_is_not_taken():
+    first, last = pd.to_datetime(["2019-01-01", "2019-11-07"]), pd.to_datetime(["2019-04-10", "2020-04-09"])
+    table = pd.DataFrame({"season": "winter", "first": first, "last": last})
+    assert season_arcs(table)[["start", "stop"]].to_numpy().tolist() == [[310, 365], [0, 100]]
+
+
 def test_a_season_of_several_years_is_drawn_once_from_its_first():
     first = pd.to_datetime(["2020-06-01", "2019-06-02"])
     table = pd.DataFrame({"season": "summer", "first": first, "last": first + pd.Timedelta(days=9)})

@@ -43,6 +43,9 @@ a: b
 ---
 # Title
 
+> **Note** on
+> two lines.
+
 Text of
 two lines.
 ## Part
@@ -66,6 +69,7 @@ def test_a_card():
     head, body = "<tr><th>a</th><th>b</th></tr>", "<tr><td>1</td><td><code>x|y</code></td></tr>"
     assert markdown_to_html(CARD).split("\n") == [
         "<h3>Title</h3>",
+        "<blockquote><p><strong>Note</strong> on two lines.</p></blockquote>",
         "<p>Text of two lines.</p>",
         "<h4>Part</h4>",
         f'<div class="scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>',

@@ -18,8 +18,6 @@ from greenup.patches.describe import describe_dataset
 from greenup.patches.store import PatchStore
 from greenup.schemas import INDEX, LEDGER
 
-# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
-
 DATASET = Dataset.model_validate(
     {
         "sites": {"sampler": "grid", "limit": 6},

@@ -1,7 +1,5 @@
 """The exporter: every row accounted for, nothing fetched twice, nothing lost."""
 
-# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
-
 from __future__ import annotations
 
 import numpy as np
@@ -220,3 +218,21 @@ def test_scenes_of_other_sites_and_impossible_scenes_are_refused(study):
         study.export(sites, scenes.assign(status="picked"), FakeSource())
     with pytest.raises(UserError, match="status 'chosen'"):
         study.export(sites, scenes.assign(scene_id=None), FakeSource())
+
+
+def test_a_file_system_without_hard_links_is_told_of(study, monkeypatch, caplog):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("greenup.patches.work.os.link", refuse)
+    sites = site_table(1)
+    study.export(sites, scene_table(sites), FakeSource())
+    assert "no hard link possible (Operation not permitted)" in caplog.text
+    assert len(read_table(study.ledger(), LEDGER)) == 2
+    assert not list(study.work().rglob("*.h5")) and not list(study.work().rglob(".*"))
+
+
+def test_finished_shards_take_no_room_twice(study):
+    sites = site_table(1)
+    study.export(sites, scene_table(sites), FakeSource())
+    assert study.pixels().samefile(study.work() / "previous.h5")

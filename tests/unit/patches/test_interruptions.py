@@ -71,11 +71,11 @@ def test_killed_at_any_moment(study, undisturbed):
     for _ in range(8):
         kept, before = kept_scenes(study), len(journal(study.root))
         target = before + int(rng.integers(1, 5))
-        process = start(study.root, 0.004)
+        process = start(study.root, 0.02)
         # From the first reads on, so that kills do not fall into the imports; then a moment of chance.
         while process.poll() is None and len(journal(study.root)) < target:
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.02))
+        time.sleep(rng.uniform(0, 0.06))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
@@ -85,7 +85,7 @@ def test_killed_at_any_moment(study, undisturbed):
         if study.pixels().exists():
             assert study.pixels().read_bytes() == undisturbed
         study.delete_outputs()
-    assert killed >= 4
+    assert killed >= 3, "too few kills to show anything"
     kept = kept_scenes(study)
     source = finish_here(study)
     assert set(source.reads) == set(SCENES["scene_id"]) - kept

@@ -1,7 +1,5 @@
 """The store: what was put in comes out, coarse bands where they belong, damage named."""
 
-# ruff: noqa: PD011 - `values` is a field of Pixels here, not pandas'.
-
 from __future__ import annotations
 
 import multiprocessing
@@ -199,3 +197,30 @@ def test_damage_is_named_with_its_mend(store, damage):
         store.read("s1", "summer", ("B2",))
     mends = {"gone": "run the workflow", "stale": "index is older"}
     assert mends.get(damage, "snakemake repair") in str(raised.value)
+
+
+def test_more_shards_than_may_be_open(finished, monkeypatch):
+    from test_describe import describe
+
+    monkeypatch.setattr("greenup.patches.store._MAX_OPEN", 1)
+    describe(finished)
+    store = PatchStore(finished.index)
+    keys = store.index[["site_id", "season"]].to_numpy().tolist()
+    truth = {tuple(k): store.row(*k).checksum for k in keys}
+    for key in [*keys[::-1], *keys[::3]]:
+        assert pixel_checksum(store.read_native(*key)[0]) == truth[tuple(key)]
+        assert len(store._opened) == 1
+
+
+def test_threads_share_a_store(finished, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from test_describe import describe
+
+    monkeypatch.setattr("greenup.patches.store._MAX_OPEN", 1)
+    describe(finished)
+    store = PatchStore(finished.index)
+    keys = [tuple(k) for k in store.index[["site_id", "season"]].to_numpy().tolist()] * 5
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda k: pixel_checksum(store.read_native(*k)[0]), keys))
+    assert found == [store.row(*k).checksum for k in keys]

@@ -51,7 +51,7 @@ def test_one_bit_is_found_and_repaired(finished, dataset, caplog):
     assert times(finished) == before
 
     verify_study(finished.root, repair=True)
-    assert f"snakemake --configfile <yours> {finished.pixels(1)}" in caplog.text
+    assert f"snakemake {finished.pixels(1)} --configfile <yours>" in caplog.text
     assert not finished.pixels(1).exists() and not finished.ledger(1).exists()
     assert not (finished.work(1) / "previous.h5").exists(), "the link hands the damaged bytes on"
     aside = finished.root / "work" / "damaged" / "d"

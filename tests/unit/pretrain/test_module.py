@@ -26,7 +26,7 @@ def test_held_out_loss_is_the_training_loss_of_that_batch_and_changes_nothing(mo
     assert module.seco.training
     assert all(torch.equal(v, before[n]) for n, v in module.seco.state_dict().items())
     # The momentum update of the first step changes nothing: keys and queries are still equal.
-    assert float(module.training_step(batch(1), 0)) == pytest.approx(held_out, rel=1e-4)
+    assert module.training_step(batch(1), 0).item() == pytest.approx(held_out, rel=1e-4)
     after = module.seco.state_dict()
     assert not torch.equal(after["encoder.bn1.running_mean"], before["encoder.bn1.running_mean"])
 
@@ -46,4 +46,4 @@ def test_a_step_updates_keys_before_embedding_and_queues_after(module):
     assert torch.allclose(module.seco.key_encoder.conv1.weight, 0.99 * key + 0.01 * module.seco.encoder.conv1.weight)
     assert not torch.equal(module.seco.queues, queues)
     module.seco.queues.copy_(queues)
-    assert float(module.held_out_loss([batch(1)])) == pytest.approx(float(loss), rel=1e-4)
+    assert float(module.held_out_loss([batch(1)])) == pytest.approx(loss.item(), rel=1e-4)

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from greenup.grids import PatchGrid
 from greenup.imagery.miniature import land as lands
 from greenup.imagery.miniature import parcels, plants
 from greenup.imagery.miniature.land import ARID, POLAR, Land
 from greenup.imagery.miniature.noise import Array, Window, key
-from greenup.imagery.miniature.sky import _from_utm
+from greenup.imagery.miniature.sky import lon_lat
 
 COARSEST_NATIVE_PX = 6  # B1 and B9 have pixels of 60 m; patches are drawn on whole ones
 
@@ -56,13 +55,6 @@ def window_of(grid: PatchGrid) -> Window:
     """The 10 m pixels of a grid, filled up to whole 60 m pixels."""
     px = -(-grid.size_px // COARSEST_NATIVE_PX) * COARSEST_NATIVE_PX
     return Window(grid.epsg, int(grid.west // 10), int(-grid.north // 10), px, px)
-
-
-def lon_lat(epsg: int, east: NDArray, north: NDArray) -> tuple[NDArray, NDArray]:
-    """Degrees of UTM points, folded into the ranges of longitude and latitude."""
-    to_degrees: Transformer = _from_utm(epsg)
-    lon, lat = to_degrees.transform(east, north)
-    return (np.asarray(lon) + 180.0) % 360.0 - 180.0, np.clip(lat, -90.0, 90.0)
 
 
 def build(seed: int, grid: PatchGrid) -> Ground:
@@ -293,4 +285,3 @@ class _Builder:
     def _snow(self) -> Array:
         south_facing = np.clip(-3.0 * self.slope_south * np.sign(np.mean(self.nodes.lat)), -0.4, 0.4)
         return np.float32(0.25) * self._noise("snow", (6, 1), 3.8, 1.4) - south_facing.astype(np.float32)
-

@@ -6,7 +6,7 @@ vectorised over n places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +141,8 @@ class Land:
     """Whether bare ground is blown into dunes (bool)."""
     river: NDArray
     """0..1: how much of the valley lines carries a river."""
+    cycles: dict[int, tuple[NDArray, NDArray]] = field(default_factory=dict, repr=False, compare=False)
+    """Years already drawn (see `plants`): number of the year -> shift (days) and vigour."""
 
     @property
     def wetness(self) -> NDArray:
@@ -173,9 +175,7 @@ def describe(seed: int, lon: NDArray, lat: NDArray) -> Land:
     swing = (1.2 + np.where(lat < 0, 0.17, 0.27) * alat + np.array([0, 2.0, 0, 4.0, 2.0])[zone]) * inland
     swing *= np.where(zone == TROPICAL, 0.45, 1.0)
     rain = _RAIN[zone] * _RAIN_OF_COVER[code] * np.exp(0.28 * noise["rain"])
-    evapotranspiration = np.maximum(130.0, 47.0 * (temperature + 5.0)) * np.exp(
-        0.06 * noise["evapotranspiration"]
-    )
+    evapotranspiration = np.maximum(130.0, 47.0 * (temperature + 5.0)) * np.exp(0.06 * noise["evapotranspiration"])
     wet = np.log(rain / (_RAIN[zone] * _RAIN_OF_COVER[code]))
 
     cover = _COVER_TABLE[zone, code].copy()

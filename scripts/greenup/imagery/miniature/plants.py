@@ -109,14 +109,15 @@ def greenness(land: Land, time: NDArray, kind: str, late: NDArray | float = 0.0)
 
 def _anomalies(land: Land, cycle: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
     """Shift (days) and vigour (about 1) of the cycles of n places; cycle 50 has its centre in 2020."""
-    shift, vigour = np.zeros(cycle.shape), np.ones(cycle.shape)
     years = np.unique(cycle).tolist()
-    fields = [(350.0, key(land.seed, what, y)) for what in ("season", "vigour") for y in years]
-    moved, strong = np.split(np.tanh(sphere_noise(land.lon, land.lat, fields)), 2)
-    for y, m, s in zip(years, moved, strong, strict=True):
+    if new := [y for y in years if y not in land.cycles]:
+        fields = [(350.0, key(land.seed, what, y)) for what in ("season", "vigour") for y in new]
+        moved, strong = np.split(np.tanh(sphere_noise(land.lon, land.lat, fields)), 2)
+        land.cycles.update({y: (6.0 * m, 0.955 - 0.045 * s) for y, m, s in zip(new, moved, strong, strict=True)})
+    shift, vigour = np.zeros(cycle.shape), np.ones(cycle.shape)
+    for y in years:
         at = cycle == y
-        shift = np.where(at, 6.0 * m[:, None], shift)
-        vigour = np.where(at, 0.955 - 0.045 * s[:, None], vigour)
+        shift, vigour = (np.where(at, of[:, None], v) for of, v in zip(land.cycles[y], (shift, vigour), strict=True))
     return shift, vigour
 
 
@@ -216,6 +217,4 @@ def _crossing(scaled: NDArray, level: float, first: bool) -> NDArray:
 
 def take(land: Land, at: NDArray[np.int64]) -> Land:
     """Some of the places."""
-    return Land(
-        **{name: value[at] if isinstance(value, np.ndarray) else value for name, value in vars(land).items()}
-    )
+    return Land(seed=land.seed, **{name: v[at] for name, v in vars(land).items() if isinstance(v, np.ndarray)})

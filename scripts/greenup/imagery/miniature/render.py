@@ -100,13 +100,11 @@ def _green(ground: Ground, scene: Scene, cover: int) -> Array:
     """Greenness of a cover type's plants at each pixel."""
     window, nodes = ground.window, ground.nodes
     late = nodes.delay if cover < 4 else 0.0
-    day = np.array([scene.day])
+    days = scene.day + EARLY_LATE_DAYS * np.array([1.0, -1.0])
 
     def spread(kind: str, phase: Array) -> Array:
-        early_late = [
-            window.spread(plants.greenness(nodes, day + sign * EARLY_LATE_DAYS, kind, late)[:, 0]) for sign in (1, -1)
-        ]
-        return early_late[0] + (early_late[1] - early_late[0]) * phase
+        at_nodes = plants.greenness(nodes, days, kind, late)
+        return window.spread(at_nodes[:, 0]) + window.spread(at_nodes[:, 1] - at_nodes[:, 0]) * phase
 
     kinds = list(plants.COVER_KINDS[cover])
     if cover != lands.CROP:
@@ -156,7 +154,9 @@ def _clouds(mixture: Array, window: Window, scene: Scene) -> None:
         coarse = place.octaves(scene.cloud_salt, (CLOUD_LEVELS[0], 5), [0.72**i for i in range(9)])[0]
         if coarse.max() + rest < scene.threshold - 0.1:
             continue
-        cover = np.clip((cloud_field(scene.cloud_salt, place) - np.float32(scene.threshold)) * np.float32(9.0) + 0.5, 0, 1)
+        cover = np.clip(
+            (cloud_field(scene.cloud_salt, place) - np.float32(scene.threshold)) * np.float32(9.0) + 0.5, 0, 1
+        )
         cover = cover.astype(np.float32)
         if shadow:
             mixture *= np.float32(1.0) - np.float32(0.6) * cover

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pyproj import Transformer
 
@@ -29,6 +28,7 @@ FIRST_DAY, LAST_DAY, SECOND_SATELLITE = (
     int(np.datetime64(d, "D").astype(int)) for d in ("2017-01-01", "2024-12-31", "2017-07-01")
 )
 REVISIT_DAYS = 5
+_REACH_M = 10_000
 MIN_SUN_DEGREES = 10.0
 
 _COLUMNS = ("STUVWXYZ", "ABCDEFGH", "JKLMNPQR")
@@ -48,21 +48,28 @@ def tile_name(epsg: int, column: int, row: int, lat: float) -> str:
     return f"{zone:02d}{band}{letters[(column - 1) % 8]}{_ROWS[(row + (0 if zone % 2 else 5)) % 20]}"
 
 
-def tiles_of(epsg: NDArray, east: NDArray, north: NDArray) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The tiles of points: a table of distinct tiles (epsg, column, row, name, lon, lat) and each point's row in it."""
-    points = pd.DataFrame({"epsg": epsg, "column": np.floor(east / TILE_M), "row": np.floor(north / TILE_M)}).astype(
-        "int64"
-    )
-    tiles = points.drop_duplicates().sort_values(["epsg", "column", "row"], ignore_index=True)
-    member = points.merge(tiles.assign(tile=tiles.index), on=["epsg", "column", "row"], how="left")["tile"].to_numpy()
-    lon, lat = np.zeros(len(tiles)), np.zeros(len(tiles))
-    for code, group in tiles.groupby("epsg"):
-        lon[group.index], lat[group.index] = _from_utm(int(code)).transform(
-            (group["column"].to_numpy() + 0.5) * TILE_M, (group["row"].to_numpy() + 0.5) * TILE_M
-        )
-    tiles = tiles.assign(lon=(lon + 180.0) % 360.0 - 180.0, lat=np.clip(lat, -90.0, 90.0))
-    tiles["name"] = [tile_name(*t) for t in zip(tiles["epsg"], tiles["column"], tiles["row"], tiles["lat"], strict=True)]
-    return tiles, member
+@dataclass(frozen=True)
+class Tiles:
+    """Distinct tiles; shapes (n,)."""
+
+    epsg: NDArray[np.int64]
+    column: NDArray[np.int64]
+    row: NDArray[np.int64]
+    lon: NDArray
+    lat: NDArray
+    """Middle of the square (degrees)."""
+    names: list[str]
+    code: NDArray[np.int64]
+    """Random bits of the tile."""
+    cloudiness: NDArray
+    """Mean cloud cover of a pass, 0..1."""
+    swing: NDArray
+    """What July adds to it."""
+
+    @property
+    def phase(self) -> NDArray[np.int64]:
+        """Days since 1970 modulo five on which a satellite passes."""
+        return self.code % REVISIT_DAYS
 
 
 @lru_cache(maxsize=256)
@@ -70,54 +77,29 @@ def _from_utm(epsg: int) -> Transformer:
     return Transformer.from_crs(epsg, 4326, always_xy=True)
 
 
-class Sky:
-    """All passes over all tiles of one world."""
+def lon_lat(epsg: int, east: NDArray, north: NDArray) -> tuple[NDArray, NDArray]:
+    """Degrees of UTM points, folded into the ranges of longitude and latitude."""
+    lon, lat = _from_utm(epsg).transform(east, north)
+    return (np.asarray(lon) + 180.0) % 360.0 - 180.0, np.clip(lat, -90.0, 90.0)
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
 
-    def climates(self, tiles: pd.DataFrame) -> pd.DataFrame:
-        """Tiles with their hash, the phase of their orbit, mean cloudiness and the yearly swing of it."""
-        lon, lat = tiles["lon"].to_numpy(), tiles["lat"].to_numpy()
-        zone = packaged.climate_zone(lon, lat)
-        index = np.select([zone == z for z in packaged.CLIMATE_ZONES], range(5), -1)
-        index = np.where(index < 0, np.digitize(np.abs(lat), (23.5, 50.0, 66.0)) + (np.abs(lat) >= 23.5), index)
-        mean = _CLOUDINESS[index] + 0.15 * ((index == 0) & (np.abs(lat) < 8))
-        mean = np.clip(mean + 0.06 * sphere_noise(lon, lat, [(600.0, key(self.seed, "cloudiness"))])[0], 0.05, 0.85)
-        # Tropical summers are cloudier, mid-latitude winters are.
-        swing = np.select([index == 0, index >= 2], [0.18, -0.10], 0.0) * np.where(lat < 0, -1.0, 1.0)
-        ids = hash_ints(key(self.seed, "tile"), *(tiles[c].to_numpy() for c in ("epsg", "column", "row")))
-        ids = np.broadcast_to(ids, len(tiles)).astype(np.int64)
-        return tiles.assign(hash=ids, phase=ids % REVISIT_DAYS, cloudiness=mean, swing=swing)
+def _middles(epsg: NDArray, column: NDArray, row: NDArray) -> tuple[NDArray, NDArray]:
+    lon, lat = np.zeros(len(epsg)), np.zeros(len(epsg))
+    for code in np.unique(epsg).tolist():
+        at = epsg == code
+        lon[at], lat[at] = lon_lat(code, (column[at] + 0.5) * TILE_M, (row[at] + 0.5) * TILE_M)
+    return lon, lat
 
-    def passes(self, tiles: pd.DataFrame, tile: NDArray, day: NDArray) -> pd.DataFrame:
-        """The passes of tiles (rows of a `climates` table) on days (since 1970): tile, time, cloud (percent), scene_id.
 
-        Days on which there was no pass are left out.
-        """
-        of = {c: tiles[c].to_numpy()[tile] for c in ("hash", "phase", "cloudiness", "swing", "lon", "lat")}
-        there = (day >= FIRST_DAY) & (day <= LAST_DAY) & ((day - of["phase"]) % REVISIT_DAYS == 0)
-        there &= (day >= SECOND_SATELLITE) | ((day - of["phase"]) % (2 * REVISIT_DAYS) == 0)
-        there &= np.sin(np.radians(MIN_SUN_DEGREES)) <= np.cos(sun(of["lat"], day)[0])
-        # One pass in thirty is lost.
-        there &= uniform(key(self.seed, "lost"), of["hash"], day) > 1 / 30
-        of = {c: v[there] for c, v in of.items()}
-        tile, day = tile[there], day[there]
-        mean = np.clip(of["cloudiness"] + of["swing"] * np.cos(2 * np.pi * (day % 365.2425 - 205) / 365.2425), 0.04, 0.9)
-        # Powers of a uniform number have any mean between 0 and 1, and a heavy clear or cloudy end.
-        cloud = uniform(key(self.seed, "cloud"), of["hash"], day) ** ((1.0 - mean) / mean)
-        second = ((10.5 - of["lon"] / 15.0) % 24.0) * 3600.0 + 480.0 * uniform(key(self.seed, "time"), of["hash"], day)
-        time = (day * 86_400 + np.floor(second % 86_400).astype(np.int64)).astype("datetime64[s]")
-        names = tiles["name"].to_numpy()[tile]
-        stamp = np.char.replace(np.char.replace(np.datetime_as_string(time, unit="s"), "-", ""), ":", "")
-        return pd.DataFrame(
-            {
-                "tile": tile,
-                "time": time,
-                "cloud": np.round(100.0 * cloud, 2),
-                "scene_id": [f"MINI{VERSION}_{s}_T{n}" for s, n in zip(stamp, names, strict=True)],
-            }
-        )
+@dataclass(frozen=True)
+class Passes:
+    """Passes over tiles; shapes (n,). ``day``: since 1970; ``time``: UTC; ``cloud``: per cent."""
+
+    tile: NDArray[np.int64]
+    day: NDArray[np.int64]
+    time: NDArray[np.datetime64]
+    cloud: NDArray
+    scene_ids: list[str]
 
 
 @dataclass(frozen=True)
@@ -127,7 +109,6 @@ class Scene:
     scene_id: str
     day: float
     """Days since 1970-01-01, with the time of day."""
-    epsg: int
     west: float
     south: float
     """Lower-left corner of the tile (m)."""
@@ -164,6 +145,101 @@ def sun(lat: NDArray | float, day: NDArray | float) -> tuple[NDArray, NDArray]:
     return zenith, np.arctan2(east, north) % (2 * np.pi)
 
 
+class Sky:
+    """All passes over all tiles of one world."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def tiles_of(self, epsg: NDArray, east: NDArray, north: NDArray) -> tuple[Tiles, NDArray[np.int64]]:
+        """The tiles of UTM points, and each point's number among them."""
+        cells = np.stack([epsg, np.floor(east / TILE_M), np.floor(north / TILE_M)], axis=1).astype(np.int64)
+        distinct, member = np.unique(cells, axis=0, return_inverse=True)
+        return self._tiles(*distinct.T), member.ravel()
+
+    def _tiles(self, epsg: NDArray, column: NDArray, row: NDArray) -> Tiles:
+        lon, lat = _middles(epsg, column, row)
+        zone = packaged.climate_zone(lon, lat)
+        index = np.select([zone == z for z in packaged.CLIMATE_ZONES], range(5), -1)
+        index = np.where(index < 0, np.digitize(np.abs(lat), (23.5, 50.0, 66.0)) + (np.abs(lat) >= 23.5), index)
+        mean = _CLOUDINESS[index] + 0.15 * ((index == 0) & (np.abs(lat) < 8))
+        mean = mean + 0.06 * sphere_noise(lon, lat, [(600.0, key(self.seed, "cloudiness"))])[0]
+        # Tropical summers are cloudier, and mid-latitude winters.
+        swing = np.select([index == 0, index >= 2], [0.18, -0.10], 0.0) * np.where(lat < 0, -1.0, 1.0)
+        return Tiles(
+            epsg, column, row, lon, lat,
+            [tile_name(*t) for t in zip(epsg.tolist(), column.tolist(), row.tolist(), lat.tolist(), strict=True)],
+            hash_ints(key(self.seed, "tile"), epsg, column, row).astype(np.int64), np.clip(mean, 0.05, 0.85), swing,
+        )  # fmt: skip
+
+    @lru_cache(maxsize=512)  # noqa: B019 - a world lives as long as its process
+    def _tile(self, epsg: int, column: int, row: int) -> Tiles:
+        return self._tiles(np.array([epsg]), np.array([column]), np.array([row]))
+
+    def passes(self, tiles: Tiles, tile: NDArray, day: NDArray) -> Passes:
+        """The passes over some tiles on some days (both (m,)); days on which there was none are left out."""
+        code, phase = tiles.code[tile], tiles.phase[tile]
+        there = (day >= FIRST_DAY) & (day <= LAST_DAY) & ((day - phase) % REVISIT_DAYS == 0)
+        there &= (day >= SECOND_SATELLITE) | ((day - phase) % (2 * REVISIT_DAYS) == 0)
+        there &= np.sin(np.radians(MIN_SUN_DEGREES)) <= np.cos(sun(tiles.lat[tile], day)[0])
+        # One pass in thirty is lost.
+        there &= uniform(key(self.seed, "lost"), code, day) > 1 / 30
+        tile, day, code = tile[there], day[there], code[there]
+        season = np.cos(2 * np.pi * (day % 365.2425 - 205) / 365.2425)
+        mean = np.clip(tiles.cloudiness[tile] + tiles.swing[tile] * season, 0.04, 0.8)
+        # Powers of a uniform number have any mean between 0 and 1, and a heavy clear or cloudy end.
+        cloud = uniform(key(self.seed, "cloud"), code, day) ** ((1.0 - mean) / mean)
+        # Even rainy seasons have their clear mornings.
+        clear = uniform(key(self.seed, "clear"), code, day)
+        cloud = np.where(clear < 0.13, 2.0 * clear * cloud, cloud)
+        second = ((10.5 - tiles.lon[tile] / 15.0) % 24.0) * 3600.0 + 480.0 * uniform(key(self.seed, "time"), code, day)
+        time = (day * 86_400 + np.floor(second % 86_400).astype(np.int64)).astype("datetime64[s]")
+        stamps = np.datetime_as_string(time, unit="s").tolist()
+        ids = [
+            f"MINI{VERSION}_{s.replace('-', '').replace(':', '')}_T{tiles.names[i]}"
+            for s, i in zip(stamps, tile.tolist(), strict=True)
+        ]
+        return Passes(tile, day, time, np.round(100.0 * cloud, 2), ids)
+
+    def scene(self, scene_id: str, grid: PatchGrid) -> Scene:
+        """The scene of an id that shows a grid. Raises `SceneMissing` when there is none."""
+        match = _SCENE.fullmatch(scene_id)
+        if match is None:
+            raise SceneMissing(f"{scene_id!r} is no scene of the miniature Earth, version {VERSION}")
+        west, south, east, north = grid.bounds()
+        # Real tiles reach about 10 km into their neighbours.
+        for reach_east in (0, -_REACH_M, _REACH_M):
+            for reach_north in (0, -_REACH_M, _REACH_M):
+                column = int(((west + east) / 2 + reach_east) // TILE_M)
+                row = int(((south + north) / 2 + reach_north) // TILE_M)
+                if self._tile(grid.epsg, column, row).names[0] == match[2]:
+                    return self._scene(scene_id, match[1], grid.epsg, column, row)
+        raise SceneMissing(f"{scene_id} does not show the patch {grid.key}")
+
+    @lru_cache(maxsize=256)  # noqa: B019 - a world lives as long as its process
+    def _scene(self, scene_id: str, stamp: str, epsg: int, column: int, row: int) -> Scene:
+        tiles = self._tile(epsg, column, row)
+        date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
+        day = np.array([np.datetime64(date, "D").astype(np.int64)])
+        passed = self.passes(tiles, np.array([0]), day)
+        if passed.scene_ids != [scene_id]:
+            raise SceneMissing(f"{scene_id}: no pass over this tile at that time")
+        cloud = float(passed.cloud[0])
+        zenith, azimuth = (float(a) for a in sun(tiles.lat[0], float(day[0])))
+        rng = generator(self.seed, "scene", scene_id)
+        gain, offset = _light(rng, zenith, cloud)
+        warmer, wet, height = rng.normal(0.0, 3.0), rng.beta(0.7, 1.2), rng.uniform(900.0, 3200.0)
+        edge = None
+        if rng.uniform() < 0.04:
+            middle = (column + rng.uniform(0.1, 0.9)) * TILE_M
+            edge = (middle, float(np.tan(np.radians(rng.uniform(9.0, 14.0)))), int(rng.choice([-1, 1])))
+        salt = key(self.seed, "cloud field", scene_id)
+        return Scene(
+            scene_id, float(passed.time[0].astype(np.int64)) / 86_400.0, column * TILE_M, row * TILE_M, cloud, zenith,
+            azimuth, gain, offset, warmer, wet, edge, salt, _threshold(salt, epsg, column, row, cloud), height,
+        )  # fmt: skip
+
+
 CLOUD_LEVELS = (13, 2)
 _CLOUD_AMPLITUDES = [0.72**i for i in range(CLOUD_LEVELS[0] - CLOUD_LEVELS[1] + 1)]
 _COARSE_LEVEL = 6
@@ -173,50 +249,6 @@ def cloud_field(salt: int, window: Window, finest: int = CLOUD_LEVELS[1]) -> NDA
     """The cloud field at a window's pixels; with ``finest`` above 2 without the smallest puffs."""
     count = CLOUD_LEVELS[0] - finest + 1
     return window.fractal(salt, (CLOUD_LEVELS[0], finest), _CLOUD_AMPLITUDES[:count])
-
-
-def find_scene(sky: Sky, scene_id: str, grid: PatchGrid) -> Scene:
-    """The scene of an id that shows a grid. Raises `SceneMissing` when there is none."""
-    match = _SCENE.fullmatch(scene_id)
-    if match is None:
-        raise SceneMissing(f"{scene_id!r} is no scene of the miniature Earth, version {VERSION}")
-    west, south, east, north = grid.bounds()
-    # Real tiles reach about 10 km into their neighbours.
-    reach = 10_000
-    x, y = (west + east) / 2, (south + north) / 2
-    corners = [(x + dx, y + dy) for dx in (0, -reach, reach) for dy in (0, -reach, reach)]
-    tiles, _ = tiles_of(np.full(len(corners), grid.epsg), *np.array(corners).T)
-    tiles = tiles[tiles["name"] == match[2]].reset_index(drop=True)
-    if tiles.empty:
-        raise SceneMissing(f"{scene_id} does not show the patch {grid.key}")
-    return _scene(sky.seed, scene_id, *(int(tiles[c][0]) for c in ("epsg", "column", "row")))
-
-
-@lru_cache(maxsize=256)
-def _scene(seed: int, scene_id: str, epsg: int, column: int, row: int) -> Scene:
-    sky = Sky(seed)
-    tiles = sky.climates(
-        tiles_of(np.array([epsg]), np.array([(column + 0.5) * TILE_M]), np.array([(row + 0.5) * TILE_M]))[0]
-    )
-    time = np.datetime64(pd.Timestamp(scene_id.split("_")[1]), "s")
-    day = np.array([int(time.astype("datetime64[D]").astype(np.int64))])
-    passed = sky.passes(tiles, np.array([0]), day)
-    if passed.empty or passed["scene_id"][0] != scene_id:
-        raise SceneMissing(f"{scene_id}: no pass over this tile at that time")
-    cloud = float(passed["cloud"][0])
-    zenith, azimuth = sun(tiles["lat"][0], float(day[0]))
-    rng = generator(seed, "scene", scene_id)
-    gain, offset = _light(rng, float(zenith), cloud)
-    warmer, wet, height = rng.normal(0.0, 3.0), rng.beta(0.7, 1.2), rng.uniform(900.0, 3200.0)
-    edge = None
-    if rng.uniform() < 0.04:
-        middle = (column + rng.uniform(0.1, 0.9)) * TILE_M
-        edge = (middle, float(np.tan(np.radians(rng.uniform(9.0, 14.0)))), int(rng.choice([-1, 1])))
-    salt = key(seed, "cloud field", scene_id)
-    return Scene(
-        scene_id, float(time.astype(np.int64)) / 86_400.0, epsg, column * TILE_M, row * TILE_M, cloud, float(zenith),
-        float(azimuth), gain, offset, warmer, wet, edge, salt, _threshold(salt, epsg, column, row, cloud), height,
-    )  # fmt: skip
 
 
 def _light(rng: np.random.Generator, zenith: float, cloud: float) -> tuple[NDArray, NDArray]:

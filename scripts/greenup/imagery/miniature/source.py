@@ -12,7 +12,7 @@ from greenup.imagery.base import Pixels
 from greenup.imagery.miniature import ground, land, plants, trees
 from greenup.imagery.miniature.noise import key, uniform
 from greenup.imagery.miniature.render import render
-from greenup.imagery.miniature.sky import Sky, find_scene, tiles_of
+from greenup.imagery.miniature.sky import REVISIT_DAYS, Sky
 from greenup.imagery.miniature.version import VERSION
 from greenup.sites import packaged
 
@@ -28,9 +28,7 @@ class MiniatureSource:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.attribution = (
-            f"Simulated images: miniature Earth, version {VERSION}, seed {seed}. {packaged.ATTRIBUTION}"
-        )
+        self.attribution = f"Simulated images: miniature Earth, version {VERSION}, seed {seed}. {packaged.ATTRIBUTION}"
         self._sky = Sky(seed)
         self._ground = lru_cache(maxsize=_GROUNDS_KEPT)(lambda grid: ground.build(seed, grid))
 
@@ -46,25 +44,25 @@ class MiniatureSource:
             empty = pd.DataFrame({c: pd.Series(dtype="float64" if c == "cloud" else "string") for c in columns})
             return empty.assign(time=pd.Series(dtype="datetime64[us, UTC]"))
         bounds = np.array([g.bounds() for g in grids])
-        tiles, tile_of = tiles_of(
+        tiles, tile_of = self._sky.tiles_of(
             np.array([g.epsg for g in grids]), bounds[:, [0, 2]].mean(axis=1), bounds[:, [1, 3]].mean(axis=1)
         )
-        tiles = self._sky.climates(tiles)
         row = pd.Series(np.arange(len(sites)), index=sites["site_id"].to_numpy()).loc[wanted["site_id"]].to_numpy()
         tile = tile_of[row]
         first, last = (
             pd.to_datetime(wanted[c]).to_numpy().astype("datetime64[D]").astype(np.int64) for c in ("first", "last")
         )
         # Days of passes: those of the tile's phase modulo five.
-        first = first + (tiles["phase"].to_numpy()[tile] - first) % 5
-        count = np.maximum(0, (last - first) // 5 + 1)
+        first = first + (tiles.phase[tile] - first) % REVISIT_DAYS
+        count = np.maximum(0, (last - first) // REVISIT_DAYS + 1)
         of = np.repeat(np.arange(len(wanted)), count)
         nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        hits = pd.DataFrame({"of": of, "tile": tile[of], "day": first[of] + 5 * nth})
-        passes = hits[["tile", "day"]].drop_duplicates()
-        found = self._sky.passes(tiles, passes["tile"].to_numpy(), passes["day"].to_numpy())
-        found["day"] = found["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        hits = hits.merge(found, on=["tile", "day"])
+        hits = pd.DataFrame({"of": of, "tile": tile[of], "day": first[of] + REVISIT_DAYS * nth})
+        # Neighbours share tiles: each pass is looked at once.
+        asked = hits[["tile", "day"]].drop_duplicates()
+        passes = self._sky.passes(tiles, asked["tile"].to_numpy(), asked["day"].to_numpy())
+        found = {k: getattr(passes, k) for k in ("tile", "day", "time", "cloud")}
+        hits = hits.merge(pd.DataFrame({**found, "scene_id": passes.scene_ids}), on=["tile", "day"])
         out = pd.DataFrame(
             {
                 "site_id": wanted["site_id"].to_numpy()[hits["of"]],
@@ -79,14 +77,17 @@ class MiniatureSource:
 
     def read(self, scene_id: str, grid: PatchGrid, bands: tuple[str, ...]) -> Pixels:
         """The pixels of a scene on a grid; `SceneMissing` when that scene does not exist or does not show the grid."""
-        scene = find_scene(self._sky, scene_id, grid)
+        scene = self._sky.scene(scene_id, grid)
         return render(self.seed, self._ground(grid), scene, grid, bands)
 
     def curves(self, sites: pd.DataFrame, years: tuple[int, int]) -> pd.DataFrame:
         """16-day EVI at the sites, noisy; ``clear`` is False under cloud (which lowers EVI) and snow."""
         start, end = (np.datetime64(f"{y}-01-01", "D").astype(int) for y in (years[0], years[1] + 1))
         days = np.concatenate(
-            [np.arange(0, 365, 16) + np.datetime64(f"{y}-01-01", "D").astype(int) for y in range(years[0], years[1] + 1)]
+            [
+                np.arange(0, 365, 16) + np.datetime64(f"{y}-01-01", "D").astype(int)
+                for y in range(years[0], years[1] + 1)
+            ]
         )
         days = days[(days >= start) & (days < end)]
         parts = []
@@ -94,7 +95,10 @@ class MiniatureSource:
             places = self._places(part)
             evi, snow = plants.evi_curve(places, days + 8.0)
             # Noise belongs to the place (to about a metre) and the day.
-            spot = [np.round(places.lon * 1e5).astype(np.int64)[:, None], np.round(places.lat * 1e5).astype(np.int64)[:, None]]
+            spot = [
+                np.round(places.lon * 1e5).astype(np.int64)[:, None],
+                np.round(places.lat * 1e5).astype(np.int64)[:, None],
+            ]
             draw = [uniform(key(self.seed, "curve", i), *spot, days[None, :]) for i in range(3)]
             wet = np.clip(0.12 + 0.22 * places.wetness, 0.05, 0.4)[:, None]
             cloudy = draw[0] < wet

@@ -1,0 +1,67 @@
+"""Pauses between attempts, counts of failures, and what is said while the user waits."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+import pytest
+from conftest import BANDS
+from fake_source import FakeSource
+from greenup.grids import PatchGrid
+from greenup.imagery.base import PassingError, SceneMissing
+from greenup.patches.container import Form
+from greenup.patches.fetch import Fetcher, Image, Patience, Progress
+
+FORM = Form(BANDS, 26, True, "test")
+
+
+def image(scene: str) -> Image:
+    return Image("s", "spring", scene, pd.Timestamp("2020-04-01", tz="UTC"), PatchGrid(32631, 0.0, 600.0, 26))
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr("greenup.patches.fetch.time.sleep", lambda s: slept.append(s) if s else None)
+    return slept
+
+
+def test_pauses_double_and_vary(pauses):
+    fetcher = Fetcher(FakeSource(fails={"a": [PassingError("x")] * 9}), FORM, Patience(5, 2.0, 4))
+    assert fetcher.read(image("a")) is None
+    assert len(pauses) == 4, "none after the last attempt"
+    for k, pause in enumerate(pauses):
+        assert 0.5 * 2 * 2**k <= pause <= 1.5 * 2 * 2**k
+    assert len({p / 2**k for k, p in enumerate(pauses)}) == 4
+
+
+def test_what_will_never_pass_is_not_tried_again(pauses):
+    source = FakeSource(fails={"a": [SceneMissing("gone")]})
+    with pytest.raises(SceneMissing):
+        Fetcher(source, FORM, Patience()).read(image("a"))
+    assert source.reads["a"] == 1 and not pauses
+
+
+def test_only_failures_in_a_row_count_against_a_source(pauses):
+    names = [f"{kind}{i}" for i in range(6) for kind in ("bad", "good")]
+    source = FakeSource(fails={n: [PassingError("busy", "quota")] * 9 for n in names if n.startswith("bad")})
+    fetcher = Fetcher(source, FORM, Patience(2, 0.0, 2))
+    got = [fetcher.read(image(n)) is not None for n in names]
+    assert got == [False, True] * 6
+    assert fetcher.lacking == 6 and fetcher.skipped == 0
+    assert fetcher.causes() == "6 quota (busy)"
+
+
+def test_progress_tells_rate_and_time_left(monkeypatch, caplog):
+    clock = [100.0]
+    monkeypatch.setattr("greenup.patches.fetch.time.monotonic", lambda: clock[0])
+    progress = Progress("d/0003", 400)
+    with caplog.at_level(logging.INFO):
+        for _ in range(100):
+            clock[0] += 0.25
+            progress.step()
+    assert [r.getMessage() for r in caplog.records] == [
+        "d/0003: 40 of 400 images, 4.0 images/s, 90 s left",
+        "d/0003: 80 of 400 images, 4.0 images/s, 80 s left",
+    ]
