@@ -281,6 +281,7 @@ PROBES = Schema(
         Column("metric", "text", "metric name, e.g. macro_f1, r2_mean"),
         Column("value", "float", "value as a fraction (0..1), not x 100"),
         Column("n_test", "int", "images in the fold's test part"),
+        Column("n_train", "int", "images in the fold's training part"),
     ),
     ("model", "task", "protocol", "folds", "fold", "metric"),
 )

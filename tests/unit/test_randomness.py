@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-parts = st.lists(st.text(st.characters(blacklist_characters="\x1f"), max_size=5), min_size=1, max_size=3)
+parts = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=5), min_size=1, max_size=3)
 
 
 class TestHash:

@@ -54,8 +54,8 @@ def draw_training(curves: pd.DataFrame) -> Figure:
     """Loss (training thin, held-out thick), spread of the embedding, learning rate and speed, a colour a model.
 
     ``curves``: from `read_curves`. The spread is that of the trainer: standard deviation of the coordinates of unit
-    embeddings over a batch, times the root of the dimension, in the space where it is least. 0 is collapse, about 1 what
-    points spread evenly over the sphere have.
+    embeddings over a batch, times the root of the dimension, in the space where it is least. 0 is collapse, about 1
+    what points spread evenly over the sphere have.
     """
     figure = new_figure(3.7)
     margins = {"left": 0.065, "right": 0.985, "top": 0.93, "bottom": 0.1}

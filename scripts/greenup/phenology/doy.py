@@ -96,13 +96,13 @@ def circular_median(doy: ArrayLike) -> Floats:
     doy = np.sort(np.asarray(doy, dtype=np.float64), axis=1)  # NaN go last
     out = np.full(len(doy), np.nan)
     rows = np.flatnonzero(np.isfinite(doy[:, 0])) if doy.shape[1] else np.empty(0, dtype=np.int64)
-    for part in np.array_split(rows, max(1, -(-len(rows) // _CHUNK))):
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK]
         values = doy[part]
         cost = np.nansum(np.abs(difference(values[:, :, None], values[:, None, :])), axis=1)
         cost[np.isnan(values)] = np.inf
         # Sums of equal terms in another order differ in their last bits, which must not decide between equal days.
         best = (cost <= cost.min(axis=1, keepdims=True) + 1e-6).argmax(axis=1)
         centre = values[np.arange(len(part)), best]
-        if len(part):
-            out[part] = wrap(centre + np.nanmedian(difference(values, centre[:, None]), axis=1))
+        out[part] = wrap(centre + np.nanmedian(difference(values, centre[:, None]), axis=1))
     return out

@@ -24,7 +24,7 @@ LOW, HIGH = 0.15, 0.90
 MIN_AMPLITUDE = 0.1
 """Smallest amplitude (EVI units) that is a cycle (MCD12Q2)."""
 
-MIN_SIGNAL = 3.0
+MIN_SIGNAL = 4.0
 """A cycle's amplitude is at least so many times the noise of single observations around the smooth curve: evergreen
 canopies under haze have scatter but no cycle."""
 
@@ -104,7 +104,7 @@ def find_cycles(days: ArrayLike, evi: ArrayLike, *, min_observations: int) -> li
     """The yearly cycles of one place, from clear observations.
 
     ``days``: days since 1970-01-01, in any order; ``evi``: their values, -1..1; shape (n,), NaN left out. A cycle needs
-    ``min_observations`` between its minima and no date inside a long gap; an empty list means that there is no cycle
+    ``min_observations`` in its year and no date inside a long gap; an empty list means that there is no cycle
     (evergreen, bare, too few observations). Never is a date made up.
     """
     days, evi = np.asarray(days, dtype=np.float64), np.asarray(evi, dtype=np.float64)
@@ -151,7 +151,7 @@ def _date_segment(
     rise, fall = curve[peak] - curve[left], curve[peak] - curve[right]
     if min(rise, fall) < max(MIN_AMPLITUDE, MIN_SIGNAL * noise):
         return None
-    if np.count_nonzero((days >= grid[left]) & (days <= grid[right])) < min_observations:
+    if np.count_nonzero((days >= start) & (days < start + YEAR)) < min_observations:
         return None
     up, rising = grid[left : peak + 1], curve[left : peak + 1]
     # The fall is dated as a rise in reversed time.

@@ -17,6 +17,8 @@ BLOCK = 8192
 
 _MOST_NEAR = 4_000_000  # neighbours listed at once, about: some 50 MB of pairs
 
+_PATIENCE = 2_000_000  # candidates drawn at least before giving up
+
 Floats = NDArray[np.float64]
 
 
@@ -37,7 +39,7 @@ def draw_until(
     candidate nearer than that to an earlier site is passed over. A larger count only adds sites. Raises `UserError`
     with ``mend`` when a thousand candidates a site, and at least two million, do not give enough.
     """
-    most = max(2_000_000, 1000 * count)
+    most = max(_PATIENCE, 1000 * count)
     lon = lat = np.empty(0)
     drawn, good = 0, 0
     while good < count:

@@ -64,7 +64,7 @@ def test_sun_at_known_times():
     # Equator at the equinox, 10:30: the hour angle of 22.5 degrees is all there is.
     zenith, azimuth = sun(0.0, 79.0)
     assert np.degrees(zenith) == pytest.approx(22.5, abs=0.5)
-    assert np.degrees(azimuth) == pytest.approx(90.0, abs=2.0)
+    assert np.degrees(azimuth) == pytest.approx(90.0, abs=4.0)
     # Polar night and midnight sun.
     assert np.degrees(sun(80.0, 355.0)[0]) > 90
     assert np.degrees(sun(80.0, 172.0)[0]) < 75

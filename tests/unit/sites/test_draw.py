@@ -65,6 +65,7 @@ def test_another_seed_gives_other_sites():
 
 
 def test_giving_up_says_how_far_it_came(monkeypatch):
-    monkeypatch.setattr(draw, "BLOCK", 20_000)
-    with pytest.raises(UserError, match=r"dataset d: \d+ of 4000 sites found among .* places drawn\n  mend: ask less"):
-        some(4000, min_km=100.0)
+    """Not forty places in a hundred square degrees are 1000 km apart."""
+    monkeypatch.setattr(draw, "_PATIENCE", 1)
+    with pytest.raises(UserError, match=r"dataset d: \d of 40 sites found among .* places drawn\n  mend: ask less"):
+        some(40, min_km=1000.0)

@@ -137,6 +137,8 @@ def snow_cover(land: Land, time: NDArray, warmer: float = 0.0) -> NDArray:
     """Share of open ground under snow, (n, m); ``warmer`` (C) is the weather of the day against the season."""
     time = np.atleast_1d(np.asarray(time, dtype=np.float64))[None, :]
     peak = np.where(is_south(land), 200.0 + YEAR / 2, 200.0)[:, None]
+    # Snow keeps the pace of the year that the plants keep.
+    time = time - _anomalies(land, np.floor((time - peak) / YEAR + 0.5).astype(np.int64))[0]
     now = land.temperature[:, None] + land.swing[:, None] * np.cos(2 * np.pi * (time - peak) / YEAR) + warmer
     return np.clip(land.rain / 260.0, 0.15, 1.0)[:, None] / (1.0 + np.exp((now + 1.5) / 1.6))
 

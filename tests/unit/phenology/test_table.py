@@ -1,0 +1,113 @@
+"""Dates from the user's table: what is read, what is refused, and a real table of MCD12Q2."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from greenup.errors import UserError
+from greenup.phenology.dates import yearly_medians
+from greenup.phenology.table import read_dates
+
+SITES = pd.DataFrame({"site_id": ["a", "b"], "lon": [8.0, 9.0], "lat": [47.0, 48.0]})
+HEAD = "site_id,year,Greenup,Maturity,Senescence,Dormancy\n"
+
+
+@pytest.fixture
+def table(tmp_path):
+    def read(text, name="dates.csv"):
+        path = tmp_path / name
+        path.write_text(text)
+        return read_dates(str(path), SITES)
+
+    return read
+
+
+def test_names_of_the_product_and_fill_values(table):
+    got = table("site_id,year,Greenup_1,Maturity_1,Senescence_1,Dormancy_1\nb,2001,11439,32767,,11620\nz,2001,1,1,1,1\n")
+    assert got["site_id"].tolist() == ["b"], "rows of other sites are left out, but read"
+    assert got["greenup"].tolist() == [11439]
+    assert got[["maturity", "senescence"]].isna().all(axis=None)
+
+
+def test_places_in_place_of_names(table):
+    """300 m off is the same pixel of the product, 2 km off is not."""
+    head = HEAD.replace("site_id", "lon,lat")
+    got = table(head + "8.003,47.001,2001,11439,11460,11600,11620\n9.02,48,2001,11439,11460,11600,11620\n")
+    assert got["site_id"].tolist() == ["a"]
+
+
+def test_parquet(tmp_path):
+    path = tmp_path / "dates.parquet"
+    row = {"site_id": "a", "year": 2001, "greenup": 11439, "maturity": 11460, "senescence": 11600, "dormancy": 11620}
+    pd.DataFrame([row]).to_parquet(path)
+    assert read_dates(str(path), SITES)["dormancy"].tolist() == [11620]
+    path.write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"dates.parquet: cannot be read"):
+        read_dates(str(path), SITES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("site_id,year,Greenup,Senescence,Dormancy\na,2001,1,2,3\n", r"dates.csv: column 'Maturity' is missing"),
+        (HEAD.replace("year", "y") + "a,2001,1,2,3,4\n", r"column 'year' is missing; the file has: site_id, y, "),
+        (HEAD.replace("site_id", "name") + "a,2001,11439,11460,11600,11620\n", r"column 'site_id' is missing"),
+        (HEAD + "a,2001,early,2,3,4\n", r"row 1, column 'Greenup': 'early' is not a number"),
+        (HEAD + "a,,11439,11460,11600,11620\n", r"row 1, column 'year': no value"),
+        (HEAD + "a,2001,120,150,250,300\n", r"row 1, column 'Greenup': 120 is no day of 2001\n.*a day of year"),
+        (HEAD + "a,2001,11439,11460,11600,13620\n", r"column 'Dormancy': 13620 is no day of 2001"),
+        (HEAD + "q,2001,11439,11460,11600,11620\n", r"none of its rows belongs to a site"),
+        (HEAD + "a,2001,11439,11460,11600,11620\n" * 1 + "a,2001,11440,11460,11600,11620\n", r"site a, year 2001 stands"),
+        (HEAD.replace("site_id", "lon,lat") + "8,97,2001,11439,11460,11600,11620\n", r"row 1: lon 8, lat 97 is no place"),
+    ],
+)
+def test_mistakes(table, text, message):
+    with pytest.raises(UserError, match=message) as error:
+        table(text)
+    assert error.value.mend
+
+
+def test_missing_file():
+    with pytest.raises(UserError, match=r"nowhere.csv: no such file"):
+        read_dates("nowhere.csv", SITES)
+
+
+# -------------------------------------------------------------------------------------------------------- real table
+@pytest.fixture(scope="module")
+def mcd12q2(samples):
+    folder = samples / "mcd12q2_sites_2001_2018"
+    sites = pd.read_csv(folder / "sites.csv").rename(columns={"sitename": "site_id"})
+    return sites, pd.read_csv(folder / "mcd12q2_days_since_1970.csv.gz").rename(columns={"sitename": "site_id"})
+
+
+@pytest.mark.samples
+def test_a_real_table_without_maturity_is_refused_by_name(mcd12q2, tmp_path):
+    sites, table = mcd12q2
+    table.head(100).to_csv(tmp_path / "real.csv", index=False)
+    with pytest.raises(UserError, match=r"column 'Maturity' is missing; the file has: site_id, year, Greenup_1"):
+        read_dates(str(tmp_path / "real.csv"), sites)
+
+
+@pytest.mark.samples
+def test_medians_of_real_dates_against_python_datetimes(mcd12q2, tmp_path):
+    """Medians over 18 years at 5000 sites, computed again with the standard library's calendar and plain medians.
+
+    Far from New Year the circular median is the ordinary one, and MCD12Q2's own greenup and dormancy are dates that real
+    forests have. MidGreenup and MidGreendown stand in for the two dates that this table lacks.
+    """
+    sites, table = mcd12q2
+    names = {"MidGreenup_1": "Maturity_1", "MidGreendown_1": "Senescence_1"}
+    path = tmp_path / "real.csv"
+    table.rename(columns=names).to_csv(path, index=False)
+    got = yearly_medians(sites, read_dates(str(path), sites)).set_index(sites["site_id"])
+    for ours, theirs in (("greenup", "Greenup_1"), ("dormancy", "Dormancy_1")):
+        valid = table[table[theirs] != 32767]
+        when = np.datetime64("1970-01-01") + valid[theirs].to_numpy().astype("timedelta64[D]")
+        doy = pd.Series(pd.DatetimeIndex(when).day_of_year, index=valid["site_id"].to_numpy())
+        by_site = doy.groupby(level=0)
+        plain = by_site.median()[(by_site.min() > 20) & (by_site.max() < 345) & (by_site.max() - by_site.min() < 180)]
+        assert len(plain) > 4000
+        assert np.abs(got.loc[plain.index, ours] - plain).max() < 1e-6
+        counted = by_site.size().reindex(got.index, fill_value=0)
+        assert (got["years"] <= counted).all()
+    # Published for this table: greenup on days 90, 125 and 139 at the 5, 50 and 95 % quantiles of all site-years.
+    assert got["greenup"].quantile([0.05, 0.5, 0.95]).tolist() == pytest.approx([90, 125, 139], abs=6)
