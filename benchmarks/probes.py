@@ -4,7 +4,7 @@
                                 [--part linear]
 
 *linear*: `greenup.evaluate.linear.fit_linear`, all folds in one product, against a loop over folds with a DataLoader
-over a TensorDataset, `torch.nn.Linear` and `torch.optim.AdamW`, for as many epochs; the test accuracies stand beside it.
+over a TensorDataset, `torch.nn.Linear` and `torch.optim.AdamW`, for as many epochs; test accuracies stand beside it.
 *k-NN*: `greenup.evaluate.knn.knn_scores` against a loop over test images that sorts all similarities. Medians of the
 repeats, in turn. Set OMP_NUM_THREADS to the same number as --threads.
 """

@@ -36,12 +36,13 @@ def embed_images(
     threads: int,
     runtime: Runtime,
 ) -> pd.DataFrame:
-    """Embed every image of a dataset: an `embeddings` table (site_id, season, embedding: float32), in the index's order.
+    """Embed every image of a dataset, in the order of its index: an `embeddings` table (site_id, season, embedding).
 
-    ``index`` and ``statistics`` are files of the dataset *embedded*, which need not be the one trained on; ``model_folder`` holds the weights and the input
-    scaling (`greenup.pretrain.product`), and is not read for method band_statistics, whose vector is, for C channels, C
-    means and C standard deviations over the valid pixels, in reflectance (NDVI: index units). ``threads`` are used by
-    the network, ``runtime.workers`` processes read images beside it.
+    ``index`` and ``statistics`` are files of the dataset *embedded*, which need not be the one trained on.
+    ``model_folder`` holds the weights and the input scaling (`greenup.pretrain.product`), and is not read for method
+    band_statistics, whose vector is, for C channels, C means and C standard deviations over the valid pixels, in
+    reflectance (NDVI: index units). Vectors are float32. ``threads`` are used by the network, ``runtime.workers``
+    processes read images beside it.
 
     The network computes in float32, whatever it was trained in. Pixels without data get the image's own mean.
 

@@ -106,7 +106,7 @@ class EarthEngineSource:
                 "write COPERNICUS/S2_SR_HARMONIZED",
             )
         initialise()
-        self._collection, self._requests = collection, requests
+        self._collection, self.requests = collection, requests
         self._gate = BoundedSemaphore(requests)
 
     def search(self, sites: pd.DataFrame, intervals: pd.DataFrame, grids: list[PatchGrid]) -> pd.DataFrame:
@@ -115,7 +115,7 @@ class EarthEngineSource:
         rows = [(s, g) for s, g in zip(sites.itertuples(index=False), grids, strict=True) if s.site_id in wanted]
         batches = [rows[i : i + _SITES_A_SEARCH] for i in range(0, len(rows), _SITES_A_SEARCH)]
         found = []
-        with ThreadPoolExecutor(self._requests) as pool:
+        with ThreadPoolExecutor(self.requests) as pool:
             answers = pool.map(lambda b: self._list(b, wanted), batches)
             for batch, answer in zip(batches, answers, strict=True):
                 for (site, _), scenes in zip(batch, answer, strict=True):

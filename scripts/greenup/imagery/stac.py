@@ -60,7 +60,7 @@ class StacSource:
     def __init__(
         self, url: str, collection: str, *, sign: Literal["none", "planetary-computer"] = "none", requests: int = 20
     ) -> None:
-        self._url, self._collection, self._requests = url, collection, requests
+        self._url, self._collection, self.requests = url, collection, requests
         self._gate = BoundedSemaphore(requests)
         self._opener = _opener(sign)
         with _passing(url):
@@ -86,7 +86,7 @@ class StacSource:
             for span in merge_spans((s for site, _ in group for _, s in wanted[site.site_id]), _GAP_DAYS)
         ]
         found = []
-        with ThreadPoolExecutor(self._requests) as pool:
+        with ThreadPoolExecutor(self.requests) as pool:
             results = pool.map(lambda q: self._query([(s.lon, s.lat) for s, _ in q[0]], q[1]), queries)
             for (group, _), scenes in zip(queries, results, strict=True):
                 for scene in scenes:
@@ -109,7 +109,7 @@ class StacSource:
         """EVI of every scene at these sites: many small reads, meant for a few sites. See `ImagerySource.curves`."""
         span = (pd.Timestamp(f"{years[0]}-01-01", tz="UTC"), pd.Timestamp(f"{years[1] + 1}-01-01", tz="UTC"))
         rows = []
-        with ThreadPoolExecutor(self._requests) as pool:
+        with ThreadPoolExecutor(self.requests) as pool:
             for site in sites.itertuples(index=False):
                 point = shapely.Point(site.lon, site.lat)
                 scenes = [s for s in self._query([(site.lon, site.lat)], span) if s.footprint.covers(point)]

@@ -18,9 +18,8 @@ SITES_A_REQUEST = 2000
 """Points sampled at once, all years and dates together; the service answers with at most 5 000 features."""
 
 _FILL = 32767
-_BANDS = [f"{name.capitalize()}_1" for name in DATES]  # first cycle of the year
-# `toBands` puts the image's index in front of the band: 2001_01_01_Greenup_1.
-_PROPERTY = re.compile(r"^(\d{4})_\d\d_\d\d_(\w+)_1$")
+# First cycle of the year. `toBands` puts the image's index in front of the band: 2001_01_01_Greenup_1.
+_BAND = rf"(\d{{4}})_\d\d_\d\d_({'|'.join(name.capitalize() for name in DATES)})_1"
 
 
 def sample_mcd12q2(sites: pd.DataFrame, collection: str, years: tuple[int, int]) -> pd.DataFrame:
@@ -36,8 +35,8 @@ def sample_mcd12q2(sites: pd.DataFrame, collection: str, years: tuple[int, int])
 
     initialise()
     # End dates are exclusive in Earth Engine.
-    images = ee.ImageCollection(collection).filterDate(f"{years[0]}-01-01", f"{years[1] + 1}-01-01").select(_BANDS)
-    stack = images.toBands()
+    images = ee.ImageCollection(collection).filterDate(f"{years[0]}-01-01", f"{years[1] + 1}-01-01")
+    stack = images.toBands().select(_BAND)
     parts = []
     for start in range(0, len(sites), SITES_A_REQUEST):
         chunk = sites.iloc[start : start + SITES_A_REQUEST]
@@ -74,7 +73,7 @@ def parse_features(features: Iterable[Mapping[str, Any]], site_ids: np.ndarray) 
     for feature in features:
         properties = feature["properties"]
         for key, value in properties.items():
-            match = _PROPERTY.match(key)
+            match = re.fullmatch(_BAND, key)
             if match is None or value is None or value == _FILL:
                 continue
             row = found.setdefault((int(properties["at"]), int(match[1])), {})

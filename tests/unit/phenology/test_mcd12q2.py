@@ -1,7 +1,6 @@
-"""MCD12Q2 from Earth Engine: what is asked, in how many requests, and how answers are read."""
+"""MCD12Q2 from Earth Engine: the real client against a loopback stand-in that holds a tiny product."""
 
-import sys
-from types import ModuleType, SimpleNamespace
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,108 +9,103 @@ from greenup.errors import UserError
 from greenup.phenology import mcd12q2
 from greenup.phenology.mcd12q2 import parse_features, sample_mcd12q2
 
+from tests.standins.earthengine import EarthEngineStandIn, Refused
 
-def feature(at, **properties):
-    return {"type": "Feature", "properties": {"at": at, **properties}}
+ee = pytest.importorskip("ee")
+earthengine = pytest.importorskip("greenup.imagery.earthengine")
+
+COLLECTION = "MODIS/061/MCD12Q2"
+BANDS = ("Greenup_1", "MidGreenup_1", "Maturity_1", "Senescence_1", "Dormancy_1", "Greenup_2")
+SITES = pd.DataFrame({"site_id": list("abcde"), "lon": [1.0, 2.0, 3.0, 4.0, 5.0], "lat": 47.0})
+
+
+class Product(EarthEngineStandIn):
+    """Yearly images whose value at a point is 1 January + 10 x the band's number + the longitude; masked at lon 4."""
+
+    def _function(self, name):
+        def day(year):
+            return int((np.datetime64(f"{year}-01-01") - np.datetime64("1970-01-01")).astype(int))
+
+        def regions(image, collection, reducer, **_):
+            assert reducer == "first"
+            rows = [
+                {b: day(b[:4]) + 10 * BANDS.index(b[11:]) + lon for b in image} if lon != 4 else {}
+                for (lon, _), _ in collection
+            ]
+            return {
+                "type": "FeatureCollection",
+                "features": [
+                    {"type": "Feature", "properties": {**properties, **row}}
+                    for (_, properties), row in zip(collection, rows, strict=True)
+                ],
+            }
+
+        def load(id):
+            if id != COLLECTION:
+                raise Refused(f"ImageCollection asset '{id}' not found")
+            return [2001, 2002, 2003]
+
+        own = {
+            "ImageCollection.load": load,
+            "DateRange": lambda start, end: (start, end),
+            "Filter.dateRangeContains": lambda leftValue, rightField: (
+                lambda year: leftValue[0] <= f"{year}-01-01" < leftValue[1]
+            ),
+            "ImageCollection.toBands": lambda collection: [f"{y}_01_01_{b}" for y in collection for b in BANDS],
+            "Image.select": lambda input, bandSelectors: [
+                b for b in input if any(re.fullmatch(s, b) for s in bandSelectors)
+            ],
+            "GeometryConstructors.Point": lambda coordinates, **_: coordinates,
+            "Feature": lambda geometry, metadata: (geometry, metadata),
+            "Collection": lambda features: features,
+            "Reducer.first": lambda: "first",
+            "Image.reduceRegions": regions,
+        }
+        return own[name] if name in own else super()._function(name)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with Product(COLLECTION, []) as standin:
+        monkeypatch.setenv("GREENUP_EE_URL", standin.url)
+        monkeypatch.setattr(earthengine, "_endpoint", None)
+        yield standin
+
+
+def test_every_site_gets_its_own_dates_in_few_requests(server, monkeypatch):
+    monkeypatch.setattr(mcd12q2, "SITES_A_REQUEST", 2)
+    table = sample_mcd12q2(SITES, COLLECTION, (2002, 2003))
+    assert len(server.called("compute")) == 3
+    assert table[["site_id", "year"]].to_numpy().tolist() == [
+        [site, year] for site in "abce" for year in (2002, 2003)
+    ], "where the product is masked there is no row"
+    january = {2002: 11688, 2003: 12053}
+    for row in table.itertuples():
+        lon = SITES.set_index("site_id")["lon"][row.site_id]
+        got = [row.greenup, row.maturity, row.senescence, row.dormancy]
+        assert got == [january[row.year] + tens + lon for tens in (0, 20, 30, 40)]
+
+
+def test_what_the_service_refuses_is_the_users_to_mend(server):
+    with pytest.raises(UserError, match=r"could not sample MODIS/X: .*not found.*\n  mend: check"):
+        sample_mcd12q2(SITES, "MODIS/X", (2001, 2002))
+    with pytest.raises(UserError, match=r"has no dates in 2001-2002 at any site"):
+        sample_mcd12q2(SITES[SITES["lon"] == 4], COLLECTION, (2001, 2002))
 
 
 def test_features_become_rows():
-    table = parse_features(
-        [
-            feature(
-                1,
-                **{
-                    "2001_01_01_Greenup_1": 11439,
-                    "2001_01_01_Maturity_1": 32767,
-                    "2001_01_01_Senescence_1": None,
-                    "2002_01_01_Dormancy_1": 11996,
-                },
-            ),
-            feature(0),
-        ],
-        np.array(["a", "b"], dtype=object),
-    )
+    properties = {
+        "at": 1,
+        "2001_01_01_Greenup_1": 11439,
+        "2001_01_01_Maturity_1": 32767,
+        "2001_01_01_Senescence_1": None,
+        "2001_01_01_MidGreenup_1": 11450,
+        "2002_01_01_Dormancy_1": 11996,
+    }
+    names = np.array(["a", "b"], dtype=object)
+    table = parse_features([{"properties": properties}, {"properties": {"at": 0}}], names)
     assert table[["site_id", "year"]].to_numpy().tolist() == [["b", 2001], ["b", 2002]]
     assert table.loc[0, "greenup"] == 11439
     assert table.loc[0, ["maturity", "senescence", "dormancy"]].isna().all()
     assert table.loc[1, "dormancy"] == 11996
-    assert parse_features([feature(0)], np.array(["a"], dtype=object)).empty
-
-
-class FakeEarthEngine(ModuleType):
-    """The few calls that are made; every point's greenup is its longitude plus 11 400."""
-
-    class EEException(Exception):
-        pass
-
-    def __init__(self, fails=False, empty=False):
-        super().__init__("ee")
-        self.requests, self.asked = [], {}
-        self.Geometry = SimpleNamespace(Point=lambda lonlat: lonlat)
-        self.Feature = lambda geometry, properties: (geometry, properties)
-        self.FeatureCollection = list
-        self.Reducer = SimpleNamespace(first=lambda: "first")
-        self.fails, self.empty = fails, empty
-
-    def ImageCollection(self, name):
-        self.asked["collection"] = name
-        return self
-
-    def filterDate(self, first, end):
-        self.asked["dates"] = (first, end)
-        return self
-
-    def select(self, bands):
-        self.asked["bands"] = bands
-        return self
-
-    def toBands(self):
-        return self
-
-    def reduceRegions(self, collection, reducer):
-        self.requests.append(len(collection))
-
-        def answer():
-            if self.fails:
-                raise self.EEException("Collection asset not found")
-            bands = [] if self.empty else [f"2003_01_01_{b}" for b in self.asked["bands"]]
-            return {"features": [feature(p["at"], **dict.fromkeys(bands, 12000 + xy[0])) for xy, p in collection]}
-
-        return SimpleNamespace(getInfo=answer)
-
-
-@pytest.fixture
-def service(monkeypatch):
-    def use(**keys):
-        fake = FakeEarthEngine(**keys)
-        monkeypatch.setitem(sys.modules, "ee", fake)
-        login = ModuleType("greenup.imagery.earthengine")
-        login.initialise = lambda: fake.asked.setdefault("logins", 0)
-        monkeypatch.setitem(sys.modules, "greenup.imagery.earthengine", login)
-        return fake
-
-    return use
-
-
-SITES = pd.DataFrame({"site_id": list("abcde"), "lon": [1.0, 2.0, 3.0, 4.0, 5.0], "lat": 47.0})
-
-
-def test_few_requests_and_every_site_its_own_value(service, monkeypatch):
-    monkeypatch.setattr(mcd12q2, "SITES_A_REQUEST", 2)
-    fake = service()
-    table = sample_mcd12q2(SITES, "MODIS/061/MCD12Q2", (2001, 2023))
-    assert fake.requests == [2, 2, 1]
-    assert fake.asked["dates"] == ("2001-01-01", "2024-01-01")
-    assert fake.asked["bands"] == ["Greenup_1", "Maturity_1", "Senescence_1", "Dormancy_1"]
-    assert "logins" in fake.asked
-    assert table["site_id"].tolist() == list("abcde")
-    assert table["dormancy"].tolist() == (SITES["lon"] + 12000).tolist()
-
-
-def test_refusals_are_the_users_to_mend(service):
-    service(fails=True)
-    with pytest.raises(UserError, match=r"could not sample X: Collection asset not found\n  mend: check"):
-        sample_mcd12q2(SITES, "X", (2001, 2002))
-    service(empty=True)
-    with pytest.raises(UserError, match=r"has no dates in 2001-2002"):
-        sample_mcd12q2(SITES, "X", (2001, 2002))
+    assert parse_features([{"properties": {"at": 0}}], names).empty

@@ -22,7 +22,9 @@ def table(tmp_path):
 
 
 def test_names_of_the_product_and_fill_values(table):
-    got = table("site_id,year,Greenup_1,Maturity_1,Senescence_1,Dormancy_1\nb,2001,11439,32767,,11620\nz,2001,1,1,1,1\n")
+    got = table(
+        "site_id,year,Greenup_1,Maturity_1,Senescence_1,Dormancy_1\nb,2001,11439,32767,,11620\nz,2001,1,1,1,1\n"
+    )
     assert got["site_id"].tolist() == ["b"], "rows of other sites are left out, but read"
     assert got["greenup"].tolist() == [11439]
     assert got[["maturity", "senescence"]].isna().all(axis=None)
@@ -56,8 +58,14 @@ def test_parquet(tmp_path):
         (HEAD + "a,2001,120,150,250,300\n", r"row 1, column 'Greenup': 120 is no day of 2001\n.*a day of year"),
         (HEAD + "a,2001,11439,11460,11600,13620\n", r"column 'Dormancy': 13620 is no day of 2001"),
         (HEAD + "q,2001,11439,11460,11600,11620\n", r"none of its rows belongs to a site"),
-        (HEAD + "a,2001,11439,11460,11600,11620\n" * 1 + "a,2001,11440,11460,11600,11620\n", r"site a, year 2001 stands"),
-        (HEAD.replace("site_id", "lon,lat") + "8,97,2001,11439,11460,11600,11620\n", r"row 1: lon 8, lat 97 is no place"),
+        (
+            HEAD + "a,2001,11439,11460,11600,11620\n" * 1 + "a,2001,11440,11460,11600,11620\n",
+            r"site a, year 2001 stands",
+        ),
+        (
+            HEAD.replace("site_id", "lon,lat") + "8,97,2001,11439,11460,11600,11620\n",
+            r"row 1: lon 8, lat 97 is no place",
+        ),
     ],
 )
 def test_mistakes(table, text, message):

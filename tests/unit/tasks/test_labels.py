@@ -149,6 +149,16 @@ def test_genera(sites, miniature):
     assert got["label"].tolist() == ["Abies, Quercus", "", "Fagus", "Abies", "Abies, Fagus", "", "Picea", "Picea"]
 
 
+@pytest.mark.parametrize(("variable", "kind"), [("climate", "regression"), ("genera", "multilabel")])
+def test_the_real_miniature_gives_what_a_task_needs(sites, variable, kind):
+    places = sites.assign(lon=[10.0, 25, -60, 100, 140, -75, 30, -100], lat=[50.0, 60, -10, 30, -25, 45, 0, 55])
+    task = _task({"source": "miniature", "variable": variable}, kind)
+    got = label_images(task, places, _index(places), MINIATURE)
+    assert got["site_id"].tolist() == IDS
+    shuffled = label_images(task, places, _index(places).sample(frac=1, random_state=9), MINIATURE)
+    pd.testing.assert_frame_equal(got, shuffled)
+
+
 def test_the_miniature_knows_its_own_images_only(sites, miniature):
     task = _task({"source": "miniature", "variable": "genera"}, "multilabel")
     with pytest.raises(UserError, match="for images of source 'archive'"):
