@@ -119,18 +119,23 @@ def probe_climate(x: np.ndarray, y: np.ndarray, folds: int) -> list[float]:
 
 
 class Network(nn.Module):
-    """Five convolutions of stride 2, mean over the patch, one linear layer."""
+    """Five convolutions of stride 2; the mean response of every one of them, at every scale, goes to one linear layer."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
-        widths = (channels, 24, 48, 64, 96, 128)
-        layers: list[nn.Module] = []
-        for a, b in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)]
-        self.body, self.head = nn.Sequential(*layers), nn.Linear(widths[-1], outputs)
+        widths = (channels, 24, 32, 48, 64, 64)
+        self.scales = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True))
+            for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.head = nn.Sequential(nn.BatchNorm1d(sum(widths[1:])), nn.Dropout(0.2), nn.Linear(sum(widths[1:]), outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(functional.dropout(self.body(x).mean(dim=(2, 3)), 0.2, self.training))
+        means = []
+        for scale in self.scales:
+            x = scale(x)
+            means.append(x.mean(dim=(2, 3)))
+        return self.head(torch.cat(means, dim=1))
 
 
 def train_network(x: torch.Tensor, y: torch.Tensor, train: np.ndarray, test: np.ndarray, epochs: int) -> np.ndarray:
@@ -151,8 +156,8 @@ def train_network(x: torch.Tensor, y: torch.Tensor, train: np.ndarray, test: np.
             flip = torch.randint(0, 8, (1,), generator=generator).item()
             images = torch.rot90(images.flip(3) if flip & 4 else images, flip & 3, (2, 3))
             # The light of the day is no label: draw it anew.
-            images = images * (1 + 0.1 * torch.randn(len(batch), images.shape[1], 1, 1, generator=generator))
-            images = images + 0.15 * torch.randn(len(batch), images.shape[1], 1, 1, generator=generator)
+            images = images + 0.2 * torch.randn(len(batch), 1, 1, 1, generator=generator)
+            images = images + 0.1 * torch.randn(len(batch), images.shape[1], 1, 1, generator=generator)
             out = network(images.contiguous(memory_format=torch.channels_last))
             target = y[batch]
             loss = (
@@ -212,9 +217,10 @@ def main() -> None:
     at, y = of_biome(every)
     show(f"biome macro F1 (a) band mean + sd, {len(at)} sites", probe_biome(x[at], y, 5))
     show(f"climate R2 (a) band mean + sd, {len(sites)} sites", probe_climate(x, climate, 5))
-    pixels = torch.as_tensor(images.astype(np.float32))
+    # Of logarithms, light is an addition.
+    pixels = torch.as_tensor(np.log(images.astype(np.float32) + 50.0))
     pixels = (pixels - pixels.mean((0, 2, 3), keepdim=True)) / pixels.std((0, 2, 3), keepdim=True)
-    pixels = pixels.clamp(-4, 6).half()
+    pixels = pixels.clamp(-5, 5).half()
     scores = []
     for train, test in list(StratifiedKFold(5, shuffle=True, random_state=0).split(at, y))[: args.network_folds]:
         out = train_network(pixels[at], torch.as_tensor(y), train, test, args.epochs)

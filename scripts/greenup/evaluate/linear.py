@@ -162,7 +162,7 @@ def _targets(y: np.ndarray, train: np.ndarray, kind: str, outputs: int | None, d
         classes = int(y.max()) + 1 if outputs is None else outputs
         one = torch.ones(folds, 1, classes, dtype=dtype)
         return _Targets(torch.from_numpy(y.astype(np.int64)), classes, one * 0, one, np.ones((folds, classes)))
-    values = torch.from_numpy(np.asarray(y, dtype="float64"))
+    values = torch.from_numpy(np.array(y, dtype="float64"))
     classes = values.shape[1]
     centre, inverse = np.zeros((folds, classes)), np.ones((folds, classes))
     if kind == "regression":

@@ -22,11 +22,8 @@ LOW, HIGH = 0.15, 0.90
 """Shares of the amplitude at greenup and dormancy, and at maturity and senescence (MCD12Q2)."""
 
 MIN_AMPLITUDE = 0.1
-"""Smallest amplitude (EVI units) that is a cycle (MCD12Q2)."""
-
-MIN_SIGNAL = 4.0
-"""A cycle's amplitude is at least so many times the noise of single observations around the smooth curve: evergreen
-canopies under haze have scatter but no cycle."""
+"""Smallest amplitude (EVI units) that is a cycle (MCD12Q2). The year's first two harmonics alone must have it as well:
+peaks and troughs of haze over an evergreen canopy add up to an amplitude, but not to a wave of the year."""
 
 PERIOD_DAYS = 40.0
 """Waves of this period come through smoothing with half their height; shorter ones are noise, longer ones season."""
@@ -73,12 +70,12 @@ def whittaker(values: Floats, weights: Floats, stiffness: Floats | float) -> Flo
     return solveh_banded(upper, weights * values, check_finite=False)
 
 
-def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats, float]:
-    """A daily curve through clear observations: (day numbers, values, noise).
+def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats]:
+    """A daily curve through clear observations: (day numbers, values).
 
     ``days`` (ascending, since 1970-01-01) and ``evi``: shape (n,). Outliers lose their weight in three rounds of
-    Tukey's bisquare, dips more than rises, since unseen cloud and haze only lower the index. ``noise`` is the robust
-    standard deviation of the observations around the curve (1.4826 times the median absolute deviation).
+    Tukey's bisquare, dips more than rises, since unseen cloud and haze only lower the index; their scale is the robust
+    standard deviation around the curve (1.4826 times the median absolute deviation).
     """
     first = int(np.floor(days[0]))
     grid = np.arange(first, int(np.floor(days[-1])) + 1, dtype=np.float64)
@@ -87,7 +84,7 @@ def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats, float]:
     # Stiffness for a fixed cut-off whatever the revisit time: a wave of frequency w keeps density / (density + s w^4).
     stiffness = count.mean() * (PERIOD_DAYS / (2 * np.pi)) ** 4
     robust = np.ones(len(days))
-    curve, noise = grid * 0.0, 0.0
+    curve = np.zeros_like(grid)
     for _ in range(4):
         weight = np.bincount(at, weights=robust, minlength=len(grid))
         total = np.bincount(at, weights=robust * evi, minlength=len(grid))
@@ -97,7 +94,7 @@ def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats, float]:
         noise = 1.4826 * float(np.median(np.abs(residual)))
         scale = np.where(residual < 0, 4.0, 6.0) * max(noise, MIN_NOISE)
         robust = np.clip(1.0 - (residual / scale) ** 2, 0.0, None) ** 2
-    return grid, curve, noise
+    return grid, curve
 
 
 def find_cycles(days: ArrayLike, evi: ArrayLike, *, min_observations: int) -> list[Cycle]:
@@ -113,10 +110,10 @@ def find_cycles(days: ArrayLike, evi: ArrayLike, *, min_observations: int) -> li
     days, evi = days[good][order], evi[good][order]
     if len(days) < min_observations or days[-1] - days[0] < 0.75 * YEAR:
         return []
-    grid, curve, noise = smooth_daily(days, evi)
+    grid, curve = smooth_daily(days, evi)
     cycles = []
     for start in _segments(grid, curve):
-        cycle = _date_segment(start, grid, curve, noise, days, min_observations)
+        cycle = _date_segment(start, grid, curve, days, min_observations)
         if cycle is not None:
             cycles.append(cycle)
     return cycles
@@ -128,17 +125,29 @@ def _segments(grid: Floats, curve: Floats) -> Floats:
     The mean peak comes from the first harmonic of the year, a phase that noise and single odd years hardly move; so
     segments are the same in both hemispheres, though southern peaks lie around New Year.
     """
-    phase = 2 * np.pi * grid / YEAR
-    design = np.stack([np.ones_like(grid), np.cos(phase), np.sin(phase)], axis=1)
-    _, cos, sin = np.linalg.lstsq(design, curve, rcond=None)[0]
+    _, cos, sin = np.linalg.lstsq(_waves(grid, 1), curve, rcond=None)[0]
     peak = (np.arctan2(sin, cos) / (2 * np.pi) % 1.0) * YEAR
     first = np.floor((grid[0] - peak) / YEAR) * YEAR + peak
     peaks = np.arange(first, grid[-1] + YEAR, YEAR)
     return peaks - YEAR / 2
 
 
+def _waves(days: Floats, number: int) -> Floats:
+    """A constant, and cosine and sine of the year and its fractions, shape (n, 1 + 2 x number)."""
+    phase = 2 * np.pi * days / YEAR
+    return np.stack(
+        [np.ones_like(days), *(f(k * phase) for k in range(1, number + 1) for f in (np.cos, np.sin))], axis=1
+    )
+
+
+def _harmonics(days: Floats, values: Floats, number: int) -> Floats:
+    """The values, as far as the first harmonics of the year tell them."""
+    waves = _waves(days, number)
+    return waves @ np.linalg.lstsq(waves, values, rcond=None)[0]
+
+
 def _date_segment(
-    start: float, grid: Floats, curve: Floats, noise: float, days: Floats, min_observations: int
+    start: float, grid: Floats, curve: Floats, days: Floats, min_observations: int
 ) -> Cycle | None:
     inner = np.flatnonzero((grid >= start) & (grid < start + YEAR))
     # At least three quarters of a segment must be seen, and both flanks of its peak.
@@ -149,7 +158,9 @@ def _date_segment(
     after = np.flatnonzero((grid >= grid[peak]) & (grid < start + YEAR + _MARGIN))
     left, right = int(before[curve[before].argmin()]), int(after[curve[after].argmin()])
     rise, fall = curve[peak] - curve[left], curve[peak] - curve[right]
-    if min(rise, fall) < max(MIN_AMPLITUDE, MIN_SIGNAL * noise):
+    if min(rise, fall) < MIN_AMPLITUDE:
+        return None
+    if np.ptp(_harmonics(grid[inner], curve[inner], 2)) < MIN_AMPLITUDE:
         return None
     if np.count_nonzero((days >= start) & (days < start + YEAR)) < min_observations:
         return None

@@ -8,6 +8,7 @@ from greenup.phenology.dates import yearly_medians
 from greenup.phenology.table import read_dates
 
 SITES = pd.DataFrame({"site_id": ["a", "b"], "lon": [8.0, 9.0], "lat": [47.0, 48.0]})
+PRODUCT = "site_id,year,Greenup_1,Maturity_1,Senescence_1,Dormancy_1\n"
 HEAD = "site_id,year,Greenup,Maturity,Senescence,Dormancy\n"
 
 
@@ -22,9 +23,7 @@ def table(tmp_path):
 
 
 def test_names_of_the_product_and_fill_values(table):
-    got = table(
-        "site_id,year,Greenup_1,Maturity_1,Senescence_1,Dormancy_1\nb,2001,11439,32767,,11620\nz,2001,1,1,1,1\n"
-    )
+    got = table(PRODUCT + "b,2001,11439,32767,,11620\nz,2001,32767,,,\n")
     assert got["site_id"].tolist() == ["b"], "rows of other sites are left out, but read"
     assert got["greenup"].tolist() == [11439]
     assert got[["maturity", "senescence"]].isna().all(axis=None)
@@ -99,8 +98,8 @@ def test_a_real_table_without_maturity_is_refused_by_name(mcd12q2, tmp_path):
 def test_medians_of_real_dates_against_python_datetimes(mcd12q2, tmp_path):
     """Medians over 18 years at 5000 sites, computed again with the standard library's calendar and plain medians.
 
-    Far from New Year the circular median is the ordinary one, and MCD12Q2's own greenup and dormancy are dates that real
-    forests have. MidGreenup and MidGreendown stand in for the two dates that this table lacks.
+    Far from New Year the circular median is the ordinary one, and MCD12Q2's own greenup and dormancy are dates that
+    real forests have. MidGreenup and MidGreendown stand in for the two dates that this table lacks.
     """
     sites, table = mcd12q2
     names = {"MidGreenup_1": "Maturity_1", "MidGreendown_1": "Senescence_1"}

@@ -111,11 +111,11 @@ class _Builder:
     def _relief(self) -> None:
         """Valleys are the zero lines of one noise; their spacing belongs to the climate, their depth to the relief."""
         n, wide = self.nodes, self.window.grown(1)
-        spacing = self._by_zone(5.1, 6.4, 6.1, 5.7, 5.0) - 0.35 * n.rugged
+        spacing = self._by_zone(4.7, 6.6, 6.1, 5.4, 4.7) - 0.35 * n.rugged
         inner, self.window = self.window, wide
-        lines = self._noise("valleys", (7, 2), spacing, 0.9)
+        lines = self._noise("valleys", (7, 2), spacing, 0.75)
         broad = self._noise("broad", (9, 6), 8.0)
-        depth = 7.0 + 150.0 * self._spread(n.rugged) ** np.float32(1.7)
+        depth = self._spread(self._by_zone(14.0, 6.0, 7.0, 8.0, 12.0)) + np.float32(150.0) * self._spread(n.rugged) ** np.float32(1.7)
         self.window = inner
         height = depth * (np.abs(lines) + 1.5 * broad)
         self.slope_east = (height[1:-1, 2:] - height[1:-1, :-2]) / np.float32(20.0)
@@ -136,7 +136,7 @@ class _Builder:
 
     def _allot(self) -> None:
         n = self.nodes
-        grain = self._by_zone(4.1, 4.6, 5.4, 4.9, 4.2) + 0.5 * n.grain
+        grain = self._by_zone(3.8, 4.5, 5.7, 5.0, 4.2) + 0.5 * n.grain
         dry = np.clip(1.2 - n.wetness, 0.0, 1.0)
         high = n.rugged
         leaning = {
@@ -147,7 +147,7 @@ class _Builder:
         }  # fmt: skip
         scores = {}
         for k in self.active:
-            patch = self._noise(f"patch {lands.COVERS[k]}", (7, 1), grain, 1.2)
+            patch = self._noise(f"patch {lands.COVERS[k]}", (7, 1), grain, 1.0)
             share = self._spread(np.log(n.cover[:, k] + 3e-3))
             scores[k] = share + np.float32(1.1) * patch + self._spread(leaning[k]) * self.valley
         top = np.maximum.reduce(list(scores.values()))
@@ -238,7 +238,10 @@ class _Builder:
     def _density(self) -> dict[int, Array]:
         full = plants.closure(self.nodes)
         out = {}
-        tuft = np.clip(np.float32(1.0) + np.float32(0.10) * self.fine + np.float32(0.16) * self.valley, 0.4, 1.2)
+        # Tussocks and termite mounds, single desert shrubs, meadows, hummocks of mires, tundra.
+        size, strength = self._by_zone(1.5, 0.3, 3.4, 2.3, 0.9), self._by_zone(0.20, 0.26, 0.09, 0.16, 0.14)
+        stipple = self._noise("stipple", (5, 0), size, 0.6) * self._spread(strength)
+        tuft = np.clip(np.float32(1.0) + stipple + np.float32(0.16) * self.valley, 0.3, 1.3)
         tuft += np.float32(0.25) * self.bed
         for k in self.cover:
             if k not in plants.COVER_KINDS:

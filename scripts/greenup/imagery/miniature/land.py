@@ -199,10 +199,10 @@ def describe(seed: int, lon: NDArray, lat: NDArray) -> Land:
     lean = np.array(
         [(0.9, 0, 0, -0.3), (0.2, 0.9, -0.4, 0.3), (0.1, 0, 0.2, 0), (-0.6, 0, 0.5, 0.2), (-0.9, 0, 0.2, 0.8)]
     )
-    mood = [1.3 * noise[f"soil {s}"] for s in _SOILS]
+    mood = [1.6 * noise[f"soil {s}"] for s in _SOILS]
     soil = np.exp(lean[zone] + np.stack(mood, axis=1))
     soil /= soil.sum(axis=1, keepdims=True)
-    leaf = np.exp(0.16 * noise["leaf"])
+    leaf = np.exp(0.20 * noise["leaf"])
     mediterranean = np.isin(zone, (ARID, TEMPERATE)) & (alat >= 28) & (alat <= 45) & np.isin(code, (6, 7, 9)) & ~at_sea
     return Land(
         seed, lon, lat, zone, temperature, swing, rain, evapotranspiration, rugged, cover, genera, crown, roughness,

@@ -254,8 +254,8 @@ def cloud_field(salt: int, window: Window, finest: int = CLOUD_LEVELS[1]) -> NDA
 def _light(rng: np.random.Generator, zenith: float, cloud: float) -> tuple[NDArray, NDArray]:
     """Gain and offset of the bands: what is left of illumination, view angle, haze and calibration after correction."""
     axis = np.linspace(-1.0, 1.0, 12)
-    tilt, bow = rng.normal(0.0, 0.05), rng.normal(0.0, 0.03)
-    gain = np.exp(rng.normal(0.0, 0.11) + tilt * axis + bow * (axis**2 - 0.4) + rng.normal(0.0, 0.018, 12))
+    tilt, bow = rng.normal(0.0, 0.06), rng.normal(0.0, 0.04)
+    gain = np.exp(rng.normal(0.0, 0.12) + tilt * axis + bow * (axis**2 - 0.4) + rng.normal(0.0, 0.018, 12))
     gain *= 1.0 - 0.10 * (zenith - 0.7)
     haze = rng.exponential(0.012) + 0.006 * cloud / 100.0
     return gain.astype(np.float32), (haze * spectra.HAZE - 0.004).astype(np.float32)
