@@ -61,6 +61,7 @@ rule all:
     default_target: True
     input:
         f"{R}/report.html",
+        plan.embeddings,
 
 
 include: "rules/sites.smk"

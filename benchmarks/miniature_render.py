@@ -60,7 +60,9 @@ def main() -> None:
     intervals = sites[["site_id"]].assign(
         season="year", year=2019, first="2019-03-01", middle="2019-07-01", last="2019-10-31"
     )
-    print(f"{'patch':>8} {'ms a site':>10} {'ms a date':>10} {'floor':>8}   (median of {len(sites)} sites x {DATES} dates)")
+    print(
+        f"{'patch':>8} {'ms a site':>10} {'ms a date':>10} {'floor':>8}   (median of {len(sites)} sites x {DATES} dates)"
+    )
     for size in (80, 128, 264):
         grids = [grid_for_site(*p, size, (10, 20, 60)) for p in zip(sites["lon"], sites["lat"], strict=True)]
         found = source.search(sites, intervals, grids).sort_values("cloud").groupby("site_id").head(DATES)

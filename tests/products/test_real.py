@@ -16,12 +16,15 @@ def test_nothing_is_simulated_and_all_is_attributed(real):
 
 
 def test_belgian_phenology_is_plausible(real):
-    """Two crop fields at 50.8 N: green-up in spring, dormancy in the second half of the year."""
+    """Fields at 50.8 N: full green in spring or early summer, bare in the second half of the year.
+
+    Green-up is left open: winter cereals are green before the winter.
+    """
     dates = read_table(real / "phenology/worldcereal.parquet", PHENOLOGY)
     observed = dates[dates["origin"] == "observed"]
     assert len(observed) >= 1
-    assert observed["greenup"].between(30, 180).all()
-    assert observed["dormancy"].between(180, 366).all()
+    assert observed["maturity"].between(60, 200).all()
+    assert observed["dormancy"].between(160, 366).all()
 
 
 def test_four_real_seasons(real):

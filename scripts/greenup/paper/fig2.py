@@ -102,7 +102,7 @@ def draw_fig2(
         panel_height = (row_height - 0.55) / height
         about = {"site_id": site_id, "lon": site["lon"], "lat": site["lat"], "land_cover": site["land_cover"]}
         place = figure.add_axes((0.0, bottom + panel_height - 0.56 / height, 1.1 / WIDTH, 0.56 / height))
-        _draw_place(place, site)
+        _draw_place(place, site, _donor(phenology, site_id))
         axes = figure.add_axes((1.55 / WIDTH, bottom, year_width / WIDTH, panel_height))
         mine = seasons[seasons["site_id"] == site_id]
         images = index[index["site_id"] == site_id]
@@ -166,13 +166,22 @@ def _highest(curves: pd.DataFrame | None, chosen: list[str]) -> float:
     return float(np.ceil(max(values.quantile(0.995), 0.3) * 10) / 10 + 0.05) if len(values) else 1.0
 
 
-def _draw_place(axes: Axes, site: pd.Series) -> None:
+def _donor(phenology: pd.DataFrame | None, site_id: str) -> str:
+    """Where a site's dates come from, when they are not its own."""
+    if phenology is None:
+        return ""
+    row = phenology.loc[phenology["site_id"] == site_id].iloc[0]
+    return f"dates of a site {row['donor_km']:.0f} km away" if row["origin"] == "filled" else ""
+
+
+def _draw_place(axes: Axes, site: pd.Series, donor: str) -> None:
     maps.draw_base(axes, maps.WORLD_FRAME, graticule=False)
     axes.plot(*maps.WORLD_FRAME.project([site["lon"]], [site["lat"]]), "o", color=VERMILION, markersize=4, zorder=4)
     lines = [
         str(site["site_id"]),
         f"{maps.degrees(site['lat'], 'NS')}, {maps.degrees(site['lon'], 'EW')}",
         "" if pd.isna(site["land_cover"]) else _wrapped(readable(str(site["land_cover"]))),
+        _wrapped(donor),
     ]
     about = {"ha": "center", "va": "top", "fontsize": 6, "linespacing": 1.35}
     axes.text(0.5, -0.1, "\n".join(lines), transform=axes.transAxes, **about)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from greenup.phenology.doy import in_order
@@ -29,16 +30,24 @@ def fill_dates(sites: pd.DataFrame, dates: pd.DataFrame) -> pd.DataFrame:
     out = np.where(observed[:, None], values, np.nan)
     gaps = np.flatnonzero(~observed)
     if observed.any() and len(gaps):
-        points = unit_vectors(sites["lon"], sites["lat"])
-        donors = np.flatnonzero(observed)
-        # On unit vectors the nearest in space is the nearest on the sphere: no distortion, date line or pole.
-        chord, nearest = cKDTree(points[donors], balanced_tree=False, compact_nodes=False).query(points[gaps])
-        chosen = donors[nearest]
+        chosen, donor_km[gaps] = nearest(sites["lon"], sites["lat"], np.flatnonzero(observed), gaps)
         out[gaps] = values[chosen]
         donor_id[gaps] = sites["site_id"].to_numpy(dtype=object)[chosen]
-        donor_km[gaps] = arc_km(chord)
     table = pd.DataFrame({"site_id": sites["site_id"].to_numpy(dtype=object)})
     for i, name in enumerate(DATES):
         table[name] = out[:, i]
     table["years"] = np.where(observed, dates["years"].to_numpy(), 0)
     return table.assign(origin=origin, donor_id=donor_id, donor_km=donor_km)
+
+
+def nearest(
+    lon: ArrayLike, lat: ArrayLike, donors: NDArray[np.int64], gaps: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest of ``donors`` to each of ``gaps`` (positions of points in degrees), and how far it is (km).
+
+    Found among unit vectors, where the nearest in space is the nearest on the sphere: no distortion, date line or pole.
+    """
+    points = unit_vectors(lon, lat)
+    tree = cKDTree(points[donors], balanced_tree=False, compact_nodes=False)
+    chord, at = tree.query(points[gaps])
+    return donors[at], arc_km(chord)

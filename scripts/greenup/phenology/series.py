@@ -146,9 +146,7 @@ def _harmonics(days: Floats, values: Floats, number: int) -> Floats:
     return waves @ np.linalg.lstsq(waves, values, rcond=None)[0]
 
 
-def _date_segment(
-    start: float, grid: Floats, curve: Floats, days: Floats, min_observations: int
-) -> Cycle | None:
+def _date_segment(start: float, grid: Floats, curve: Floats, days: Floats, min_observations: int) -> Cycle | None:
     inner = np.flatnonzero((grid >= start) & (grid < start + YEAR))
     # At least three quarters of a segment must be seen, and both flanks of its peak.
     if len(inner) < 0.75 * YEAR:

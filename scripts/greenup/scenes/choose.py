@@ -48,6 +48,8 @@ def choose_scenes(
     """
     sites = sites.reset_index(drop=True)
     rows = _rows(sites, seasons)
+    if rows.empty:
+        return SCENES.check(pd.DataFrame({c.name: [] for c in SCENES.columns}), "scenes")
     intervals = seasons[seasons["site_id"].isin(sites["site_id"])].reset_index(drop=True)
     found = _search(sites, intervals, source, size_px, tuple(native_m))
     found = found.assign(clear=found["cloud"] < scenes.max_cloud)
@@ -75,11 +77,11 @@ def choose_scenes(
     table["status"] = status
     table["reason"] = _reasons(table, scenes.max_cloud, words)
     counted = table["status"].value_counts()
-    _log.info("scenes: %s", ", ".join(f"{n} {name}" for name, n in counts_in_order(counted)))
+    _log.info("scenes: %s", ", ".join(f"{n} {name}" for name, n in _in_order(counted)))
     return SCENES.check(table[[c.name for c in SCENES.columns]], "scenes")
 
 
-def counts_in_order(counted: pd.Series) -> list[tuple[str, int]]:
+def _in_order(counted: pd.Series) -> list[tuple[str, int]]:
     """Status and number, in the order in which a reader wants them."""
     return [(s, int(counted[s])) for s in ("chosen", "cloudy", "no_scene", "no_season") if s in counted]
 

@@ -109,7 +109,9 @@ def test_intervals_are_honoured_and_add_up(start, length, cut):
     parts = [(str(first), str(middle))]
     if middle < last:
         parts.append((str(middle + pd.Timedelta(days=1)), str(last)))
-    assert set(map(tuple, source.search(SITES, intervals(*parts), GRIDS).to_numpy())) == set(map(tuple, whole.to_numpy()))
+    assert set(map(tuple, source.search(SITES, intervals(*parts), GRIDS).to_numpy())) == set(
+        map(tuple, whole.to_numpy())
+    )
     # Overlapping intervals of a season do not give a pass twice.
     both = source.search(SITES, intervals((str(first), str(last)), (str(first), str(middle))), GRIDS)
     assert len(both) == len(whole)

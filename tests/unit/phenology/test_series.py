@@ -55,8 +55,8 @@ def test_closed_form_within_two_days_in_both_hemispheres(rate, shift, step):
 @settings(max_examples=40, deadline=None)
 @given(
     onset=st.floats(90, 150),
-    length=st.floats(110, 180),
-    rate=st.floats(0.06, 0.12),
+    length=st.floats(110, 150),
+    rate=st.floats(0.07, 0.12),
     base=st.floats(0.05, 0.3),
     amplitude=st.floats(0.25, 0.6),
     shift=st.floats(0, 365),

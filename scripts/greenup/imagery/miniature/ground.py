@@ -115,7 +115,9 @@ class _Builder:
         inner, self.window = self.window, wide
         lines = self._noise("valleys", (7, 2), spacing, 0.75)
         broad = self._noise("broad", (9, 6), 8.0)
-        depth = self._spread(self._by_zone(14.0, 6.0, 7.0, 8.0, 12.0)) + np.float32(150.0) * self._spread(n.rugged) ** np.float32(1.7)
+        depth = self._spread(self._by_zone(14.0, 6.0, 7.0, 8.0, 12.0)) + np.float32(150.0) * self._spread(
+            n.rugged
+        ) ** np.float32(1.7)
         self.window = inner
         height = depth * (np.abs(lines) + 1.5 * broad)
         self.slope_east = (height[1:-1, 2:] - height[1:-1, :-2]) / np.float32(20.0)

@@ -1,0 +1,193 @@
+"""Choosing scenes: orders, limits, states, days; against a choice by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from greenup.config.data import Scenes
+from greenup.scenes.choose import choose_scenes, season_names
+from greenup.schemas import SCENES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SITES = pd.DataFrame({"site_id": ["a", "b"], "lon": [8.0, 9.0], "lat": [47.0, 48.0]})
+ONE = SITES.head(1)
+
+
+def interval(site, season, first, last, middle=None):
+    first, last = pd.Timestamp(first), pd.Timestamp(last)
+    middle = pd.Timestamp(middle) if middle else first + ((last - first) // 2).floor("D")
+    row = {"site_id": site, "season": season, "year": first.year, "first": first, "middle": middle, "last": last}
+    return row
+
+
+def scene(site, season, scene_id, time, cloud, cloud_of="tile"):
+    time = pd.Timestamp(time, tz="UTC")
+    row = {"site_id": site, "season": season, "scene_id": scene_id, "time": time, "cloud": cloud, "cloud_of": cloud_of}
+    return row
+
+
+class Source:
+    """Hands out what it is given, and keeps what it was asked."""
+
+    def __init__(self, *scenes):
+        columns = ["site_id", "season", "scene_id", "time", "cloud", "cloud_of"]
+        self.scenes = pd.DataFrame(list(scenes), columns=columns)
+        self.scenes["time"] = pd.to_datetime(self.scenes["time"], utc=True)
+        self.asked = []
+
+    def search(self, sites, intervals, grids):
+        self.asked.append((sites, intervals, grids))
+        return self.scenes[self.scenes["site_id"].isin(sites["site_id"])]
+
+
+SUMMERS = [interval("a", "summer", "2019-06-01", "2019-08-31"), interval("a", "summer", "2020-06-01", "2020-08-31")]
+SCENES_OF_SUMMER = [
+    scene("a", "summer", "early", "2019-06-02T10:00", 1.0),
+    scene("a", "summer", "middle", "2019-07-16T10:00", 9.0),
+    scene("a", "summer", "late", "2020-08-31T23:59", 4.0),
+    scene("a", "summer", "cloudy", "2020-07-16T10:00", 20.0),
+]
+
+
+def choose(intervals, *scenes, sites=ONE, **rule):
+    source = Source(*scenes)
+    table = choose_scenes(sites, pd.DataFrame(intervals), source, Scenes(**rule), size_px=264, native_m=[10, 20, 60])
+    SCENES.check(table, "test")
+    assert len(source.asked) <= 1
+    return table, source
+
+
+@pytest.mark.parametrize(
+    ("order", "chosen", "days", "words"),
+    [
+        ("cloud", "early", -44.08, "least cloud of 3 scenes below 20 % cloud (4 in all)"),
+        ("mid", "middle", -0.08, "nearest to mid-season of 3 scenes below 20 % cloud (4 in all)"),
+        ("recent", "late", 46.5, "latest of 3 scenes below 20 % cloud (4 in all)"),
+    ],
+)
+def test_orders(order, chosen, days, words):
+    (row,) = choose(SUMMERS, *SCENES_OF_SUMMER, order=order)[0].to_dict("records")
+    assert (row["status"], row["scene_id"], row["candidates"], row["reason"]) == ("chosen", chosen, 4, words)
+    assert row["days_from_middle"] == pytest.approx(days, abs=0.01)
+
+
+def test_a_tie_goes_to_mid_season_then_to_the_name():
+    tied = [scene("a", "summer", i, t, 3.0) for i, t in (("x", "2019-06-05"), ("z", "2019-07-20"), ("y", "2019-07-20"))]
+    assert choose(SUMMERS, *tied)[0]["scene_id"].tolist() == ["y"]
+    assert choose(SUMMERS, *tied[::-1])[0]["scene_id"].tolist() == ["y"]
+
+
+def test_every_state():
+    intervals = [
+        interval("a", "spring", "2019-03-01", "2019-05-01"),
+        interval("a", "summer", "2019-06-01", "2019-08-01"),
+        interval("a", "winter", "2019-12-01", "2019-12-31"),
+        interval("c", "autumn", "2019-09-01", "2019-11-01"),
+    ]
+    table, source = choose(
+        intervals,
+        scene("a", "spring", "s1", "2019-04-01", 55.24),
+        scene("a", "spring", "s2", "2019-04-02", 20.0),
+        scene("a", "winter", "s3", "2019-12-02", 0.0, "patch"),
+        sites=SITES,
+    )
+    got = table.set_index(["site_id", "season"])
+    assert table[["site_id", "season"]].to_numpy().tolist() == [
+        [site, season] for site in "ab" for season in ("spring", "summer", "autumn", "winter")
+    ]
+    assert got["status"]["a"].tolist() == ["cloudy", "no_scene", "no_season", "chosen"]
+    assert got["status"]["b"].tolist() == ["no_season"] * 4
+    assert got["reason"]["a"]["spring"] == "none of 2 scenes is below 20 % cloud; the least is 20 %"
+    assert got.loc[("a", "spring"), ["scene_id", "time", "cloud", "days_from_middle"]].isna().all()
+    assert got.loc[("a", "winter"), "cloud_of"] == "patch"
+    assert got["candidates"]["a"].tolist() == [2, 0, 0, 1]
+    sites, asked, grids = source.asked[0]
+    assert sites["site_id"].tolist() == ["a"], "sites without seasons are not searched"
+    assert len(grids) == 1
+    assert grids[0].size_px == 264
+    assert grids[0].west % 60 == 0
+    assert set(asked["site_id"]) == {"a"}
+
+
+def test_nothing_to_search():
+    intervals = [interval("z", "summer", "2019-06-01", "2019-08-01")]
+    table, source = choose(intervals)
+    assert table[["season", "status"]].to_numpy().tolist() == [["summer", "no_season"]]
+    assert source.asked == []
+    table, _ = choose([interval("a", "summer", "2019-06-01", "2019-08-01")])
+    assert table["status"].tolist() == ["no_scene"]
+    empty = pd.DataFrame([interval("a", "summer", "2019-06-01", "2019-08-01")]).iloc[:0]
+    assert choose(empty)[0].empty
+
+
+def test_days_are_inclusive_and_others_do_not_count():
+    """A source may give more than it was asked for: whole months, or scenes twice."""
+    table, _ = choose(
+        [interval("a", "summer", "2019-06-01", "2019-06-30")],
+        scene("a", "summer", "before", "2019-05-31T23:59", 0.0),
+        scene("a", "summer", "first", "2019-06-01T00:00", 5.0),
+        scene("a", "summer", "last", "2019-06-30T23:59", 3.0),
+        scene("a", "summer", "last", "2019-06-30T23:59", 3.0),
+        scene("a", "summer", "after", "2019-07-01T00:00", 0.0),
+    )
+    assert table["scene_id"].tolist() == ["last"]
+    assert table["candidates"].tolist() == [2]
+
+
+def test_a_scene_stands_for_one_season_only():
+    meeting = [interval("a", "spring", "2019-04-01", "2019-05-01"), interval("a", "summer", "2019-05-01", "2019-08-31")]
+    scenes = [scene("a", s, "shared", "2019-05-01T10:00", 0.0) for s in ("spring", "summer")]
+    table, _ = choose(meeting, *scenes, scene("a", "summer", "own", "2019-06-01", 10.0))
+    assert table.set_index("season")["scene_id"].to_dict() == {"spring": "shared", "summer": "own"}
+
+
+def test_unknown_cloud_is_not_taken():
+    table, _ = choose(SUMMERS, scene("a", "summer", "x", "2019-06-05", np.nan), max_cloud=100)
+    assert table["status"].tolist() == ["cloudy"]
+    assert table["reason"].tolist() == ["none of 1 scenes tells its cloud"]
+
+
+def test_season_names_are_in_the_order_of_the_year():
+    assert season_names(pd.DataFrame({"season": ["winter", "spring", "winter"]})) == ["spring", "winter"]
+    assert season_names(pd.DataFrame({"season": ["q1", "q2", "q1"]})) == ["q1", "q2"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["cloud", "mid", "recent"]), st.floats(5, 100))
+def test_against_a_choice_by_hand(seed, order, max_cloud):
+    rng = np.random.default_rng(seed)
+    intervals, scenes = [], []
+    for site in "ab":
+        for year in (2019, 2020):
+            for season, month in (("spring", 4), ("summer", 7)):
+                intervals.append(interval(site, season, f"{year}-{month:02d}-01", f"{year}-{month + 1:02d}-15"))
+        for i in range(rng.integers(0, 12)):
+            season, month = (("spring", 4), ("summer", 7))[rng.integers(2)]
+            time = pd.Timestamp(rng.choice([2019, 2020]), month, 1) + pd.Timedelta(days=float(rng.uniform(0, 45)))
+            scenes.append(scene(site, season, f"{site}{i}", time, float(rng.integers(0, 100))))
+    table, _ = choose(intervals, *scenes, sites=SITES, order=order, max_cloud=max_cloud)
+    for row in table.itertuples():
+        best = None
+        mine = [s for s in scenes if (s["site_id"], s["season"]) == (row.site_id, row.season)]
+        for s in mine:
+            if s["cloud"] >= max_cloud:
+                continue
+            day = s["time"].tz_localize(None)
+            (middle,) = [
+                i["middle"]
+                for i in intervals
+                if (i["site_id"], i["season"]) == (row.site_id, row.season)
+                and i["first"] <= day < i["last"] + pd.Timedelta(days=1)
+            ]
+            distance = abs(day - middle - pd.Timedelta(hours=12))
+            key = {
+                "cloud": (s["cloud"], distance, s["scene_id"]),
+                "mid": (distance, s["cloud"], s["scene_id"]),
+                "recent": (-day.value, s["cloud"], s["scene_id"]),
+            }[order]
+            best = min(best, (key, s["scene_id"])) if best else (key, s["scene_id"])
+        assert row.candidates == len(mine)
+        if best:
+            assert (row.status, row.scene_id) == ("chosen", best[1])
+        else:
+            assert row.status == ("cloudy" if mine else "no_scene")
