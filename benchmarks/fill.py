@@ -18,6 +18,7 @@ from sklearn.neighbors import BallTree
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from greenup.phenology.fill import DATES, fill_dates, nearest
+from greenup.sites.order import hilbert_index
 from greenup.sites.sphere import EARTH_KM
 
 SITES, MISSING = 255_000, 0.25
@@ -43,6 +44,9 @@ def ball_tree(lon: np.ndarray, lat: np.ndarray, donors: np.ndarray, gaps: np.nda
 def main() -> None:
     rng = np.random.default_rng(0)
     lon, lat = rng.uniform(-180, 180, SITES), np.degrees(np.arcsin(rng.uniform(-0.85, 0.97, SITES)))
+    # As the stage before gives them: in spatial order.
+    order = np.argsort(hilbert_index(lon, lat))
+    lon, lat = lon[order], lat[order]
     missing = rng.random(SITES) < MISSING
     donors, gaps = np.flatnonzero(~missing), np.flatnonzero(missing)
     _, ours_km = nearest(lon, lat, donors, gaps)

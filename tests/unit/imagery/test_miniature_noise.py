@@ -1,11 +1,10 @@
 """Lattice noise: one world seen through any window."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from greenup.imagery.miniature import noise
 from greenup.imagery.miniature.noise import Window
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 OCTAVES = [1.0, 0.8, 0.7, 0.5, 0.4, 0.3, 0.2]
 

@@ -6,19 +6,22 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pyproj import Transformer
-
 from greenup.grids import grid_for_site, utm_epsg
 from greenup.imagery.base import SceneMissing
 from greenup.imagery.miniature import VERSION, MiniatureSource
 from greenup.imagery.miniature.noise import Window
 from greenup.imagery.miniature.sky import Sky, cloud_field, sun, tile_name
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
 
 SITES = pd.DataFrame(
-    {"site_id": ["bavaria", "amazon", "sahara", "patagonia"], "lon": [11.2, -60.4, 9.0, -69.5], "lat": [48.4, -4.2, 24.5, -46.0]}
-)  # fmt: skip
+    {
+        "site_id": ["bavaria", "amazon", "sahara", "patagonia"],
+        "lon": [11.2, -60.4, 9.0, -69.5],
+        "lat": [48.4, -4.2, 24.5, -46.0],
+    }
+)
 GRIDS = [grid_for_site(lon, lat, 64, (10, 20, 60)) for lon, lat in zip(SITES["lon"], SITES["lat"], strict=True)]
 
 
@@ -29,10 +32,10 @@ def source() -> MiniatureSource:
 
 def intervals(*spans: tuple[str, str], season: str = "s") -> pd.DataFrame:
     rows = [
-        {"site_id": s, "season": season, "year": i, "first": pd.Timestamp(a), "middle": pd.Timestamp(a), "last": pd.Timestamp(b)}
-        for i, (a, b) in enumerate(spans)
+        {"site_id": s, "season": season, "year": i, "first": a, "middle": a, "last": b}
+        for i, (a, b) in enumerate((pd.Timestamp(a), pd.Timestamp(b)) for a, b in spans)
         for s in SITES["site_id"]
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
@@ -156,9 +159,8 @@ def test_deserts_are_clear_and_rain_forests_cloudy(source):
 def test_sites_of_one_tile_share_its_passes(source):
     near = pd.DataFrame({"site_id": ["a", "b"], "lon": [11.2, 11.3], "lat": [48.4, 48.45]})
     grids = [grid_for_site(*p, 64, (10, 20, 60)) for p in zip(near["lon"], near["lat"], strict=True)]
-    rows = [
-        {"site_id": s, "season": "s", "year": 0, "first": "2019-05-01", "middle": "2019-05-01", "last": "2019-09-30"} for s in "ab"
-    ]  # fmt: skip
+    span = {"first": "2019-05-01", "middle": "2019-05-01", "last": "2019-09-30"}
+    rows = [{"site_id": s, "season": "s", "year": 0, **span} for s in "ab"]
     found = source.search(near, pd.DataFrame(rows), grids)
     a, b = (found[found["site_id"] == s].drop(columns="site_id").reset_index(drop=True) for s in "ab")
     pd.testing.assert_frame_equal(a, b)

@@ -109,11 +109,9 @@ def test_dates_from_images_find_what_the_curves_were_made_of(source):
     assert got.curves["site_id"].nunique() == N, "curves that are there are kept"
     observed = (SITES["lat"] <= 45).to_numpy()
     assert ((got.dates["origin"] == "observed") == observed).all(), "evergreens are filled, not dated"
-    truth = source.phenology(SITES[observed], (2019, 2019))
     for name, start in (("greenup", 0), ("maturity", 30), ("senescence", 130), ("dormancy", 170)):
         error = got.dates[name][observed] - (100 + SITES["lat"][observed] + start)
         assert np.abs(error).max() < 6, name
-    assert len(truth) == observed.sum()
 
 
 def test_a_table_needs_no_imagery(tmp_path, monkeypatch):

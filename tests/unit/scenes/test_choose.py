@@ -60,9 +60,9 @@ def choose(intervals, *scenes, sites=ONE, **rule):
 @pytest.mark.parametrize(
     ("order", "chosen", "days", "words"),
     [
-        ("cloud", "early", -44.08, "least cloud of 3 scenes below 20 % cloud (4 in all)"),
-        ("mid", "middle", -0.08, "nearest to mid-season of 3 scenes below 20 % cloud (4 in all)"),
-        ("recent", "late", 46.5, "latest of 3 scenes below 20 % cloud (4 in all)"),
+        ("cloud", "early", -44.08, "least cloud of those below 20 % cloud (3 of 4 candidates)"),
+        ("mid", "middle", -0.08, "nearest to mid-season of those below 20 % cloud (3 of 4 candidates)"),
+        ("recent", "late", 46.5, "latest of those below 20 % cloud (3 of 4 candidates)"),
     ],
 )
 def test_orders(order, chosen, days, words):
@@ -97,7 +97,7 @@ def test_every_state():
     ]
     assert got["status"]["a"].tolist() == ["cloudy", "no_scene", "no_season", "chosen"]
     assert got["status"]["b"].tolist() == ["no_season"] * 4
-    assert got["reason"]["a"]["spring"] == "none of 2 scenes is below 20 % cloud; the least is 20 %"
+    assert got["reason"]["a"]["spring"] == "none below 20 % cloud (2 candidates); the least is 20 %"
     assert got.loc[("a", "spring"), ["scene_id", "time", "cloud", "days_from_middle"]].isna().all()
     assert got.loc[("a", "winter"), "cloud_of"] == "patch"
     assert got["candidates"]["a"].tolist() == [2, 0, 0, 1]
@@ -144,7 +144,7 @@ def test_a_scene_stands_for_one_season_only():
 def test_unknown_cloud_is_not_taken():
     table, _ = choose(SUMMERS, scene("a", "summer", "x", "2019-06-05", np.nan), max_cloud=100)
     assert table["status"].tolist() == ["cloudy"]
-    assert table["reason"].tolist() == ["none of 1 scenes tells its cloud"]
+    assert table["reason"].tolist() == ["no candidate of 1 tells its cloud"]
 
 
 def test_season_names_are_in_the_order_of_the_year():

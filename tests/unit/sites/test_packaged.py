@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 import rasterio
-
 from greenup.errors import UserError
 from greenup.sites import packaged
 

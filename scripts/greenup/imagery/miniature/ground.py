@@ -1,8 +1,9 @@
 """A patch of ground before any date: what covers each pixel, how densely, its relief, its fields.
 
-Each cover type gets a score a pixel: the logarithm of its share at the place, patchy noise of a grain that belongs to the
-climate, and a leaning to valleys or crests; the type with the highest score takes the pixel, softly. On top lie patterns
-of their own kind: crowns, scattered trees, clearings, fields, streets, dunes, polygons of permafrost, channels.
+Each cover type gets a score a pixel: the logarithm of its share at the place, patchy noise of a grain that belongs to
+the climate, and a leaning to valleys or crests; the type with the highest score takes the pixel, softly. On top lie
+patterns of their own kind: crowns, scattered trees, clearings, fields, streets, dunes, polygons of permafrost,
+channels.
 """
 
 from __future__ import annotations
@@ -84,6 +85,9 @@ class _Builder:
         self._scatter_trees()
         self._dunes()
         self._channels()
+        if lands.WATER in self.cover:
+            dry = np.float32(1.0) - self.cover[lands.WATER]
+            self.slope_east, self.slope_south = self.slope_east * dry, self.slope_south * dry
         dense = self._density()
         return Ground(
             self.window, self.nodes, self.cover, dense, self._phase(), self.crop_kind, self.crop_phase, self.slope_east,
@@ -115,9 +119,9 @@ class _Builder:
         inner, self.window = self.window, wide
         lines = self._noise("valleys", (7, 2), spacing, 0.75)
         broad = self._noise("broad", (9, 6), 8.0)
-        depth = self._spread(self._by_zone(14.0, 6.0, 7.0, 8.0, 12.0)) + np.float32(150.0) * self._spread(
-            n.rugged
-        ) ** np.float32(1.7)
+        # Metres; ice fills the valleys.
+        plain = self._by_zone(14.0, 6.0, 7.0, 8.0, 12.0)
+        depth = self._spread((plain + 150.0 * n.rugged**1.7) * (1.0 - 0.85 * n.cover[:, lands.ICE]))
         self.window = inner
         height = depth * (np.abs(lines) + 1.5 * broad)
         self.slope_east = (height[1:-1, 2:] - height[1:-1, :-2]) / np.float32(20.0)
@@ -153,8 +157,8 @@ class _Builder:
             share = self._spread(np.log(n.cover[:, k] + 3e-3))
             scores[k] = share + np.float32(1.1) * patch + self._spread(leaning[k]) * self.valley
         top = np.maximum.reduce(list(scores.values()))
-        # One part in five of the score's unit: borders are a pixel or two wide.
-        soft = {k: np.exp((s - top) * np.float32(5.0)) for k, s in scores.items()}
+        # Steep enough for borders of a few pixels.
+        soft = {k: np.exp((s - top) * np.float32(10.0)) for k, s in scores.items()}
         total = sum(soft.values())
         self.cover = {k: s / total for k, s in soft.items()}
 

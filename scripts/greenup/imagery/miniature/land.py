@@ -1,7 +1,7 @@
 """What is known of a place: climate, relief, what grows there, and what its textures are made of.
 
-Climate zone and land cover are real; everything else is drawn around them by smooth noise on the globe. All functions are
-vectorised over n places.
+Climate zone and land cover are real; everything else is drawn around them by smooth noise on the globe. All functions
+are vectorised over n places.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from greenup.imagery.miniature.noise import key, sphere_noise
 from greenup.sites import packaged
 
 COVERS: tuple[str, ...] = (
-    "needle", "evergreen_broad", "deciduous", "larch", "shrub", "grass", "crop", "bare", "urban", "water", "wetland", "ice",
+    "needle", "evergreen_broad", "deciduous", "larch", "shrub", "grass", "crop", "bare", "urban", "water", "wetland",
+    "ice",
 )  # fmt: skip
 """Cover types that pixels are made of."""
 
@@ -43,7 +44,7 @@ _COVER_OF_CLASS: dict[str, dict[str, float]] = {
     "cropland": {"crop": 84, "grass": 7, "trees": 6, "urban": 3},
     "urban": {"urban": 62, "trees": 14, "grass": 16, "crop": 8},
     "cropland_natural_mosaic": {"crop": 48, "trees": 28, "grass": 24},
-    "snow_and_ice": {"ice": 92, "bare": 8},
+    "snow_and_ice": {"ice": 97, "bare": 3},
     "barren": {"bare": 94, "shrub": 3, "grass": 3},
 }
 _TREES_OF_ZONE: dict[str, dict[str, float]] = {
@@ -195,7 +196,7 @@ def describe(seed: int, lon: NDArray, lat: NDArray) -> Land:
     genera = trees.shares(seed, lon, lat, temperature, rain, cover[:, TREES])
     crown, roughness, delay = trees.traits(genera)
 
-    # ASSUME: soils follow climate a little (laterite in the tropics, sand in deserts, dark earth in steppes), else chance.
+    # ASSUME: soils follow climate a little (laterite in the tropics, sand in deserts, stone at the poles), else chance.
     lean = np.array(
         [(0.9, 0, 0, -0.3), (0.2, 0.9, -0.4, 0.3), (0.1, 0, 0.2, 0), (-0.6, 0, 0.5, 0.2), (-0.9, 0, 0.2, 0.8)]
     )

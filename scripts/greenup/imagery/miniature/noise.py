@@ -1,8 +1,8 @@
 """Noise that belongs to the world: hashed lattices, so that any window onto the same coordinates shows the same values.
 
-Lattice noise sums octaves. At level L the lattice has cells of 2^L pixels of 10 m; a coarse lattice is brought to the next
-finer one by linear doubling. Doubling has weights of 1/4 and 3/4, exact in binary, and repeated it makes quadratic
-B-splines: smooth, and equal to the bit in every window.
+Lattice noise sums octaves. At level L the lattice has cells of 2^L pixels of 10 m; a coarse lattice is brought to the
+next finer one by linear doubling. Doubling has weights of 1/4 and 3/4, exact in binary, and repeated it makes
+quadratic B-splines: smooth, and equal to the bit in every window.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ _PLACES_AT_ONCE = 1024
 
 
 def sphere_noise(lon: NDArray, lat: NDArray, fields: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
-    """Smooth noises on the globe, (fields, n), each about standard normal in spread: no seam at the date line or the poles.
+    """Smooth noises on the globe, (fields, n), each about standard normal in spread: without a seam.
 
     ``fields``: wavelength (km) and key of each. Lattice noise in three dimensions, read on the sphere.
     """

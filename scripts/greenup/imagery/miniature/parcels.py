@@ -25,7 +25,7 @@ _STREET_PX = 10.0
 
 @dataclass(frozen=True)
 class Parcels:
-    """Per pixel: 32 random bits of its parcel, distance to the parcel's edge (pixels), and place inside a round field."""
+    """Per pixel: 32 random bits of its parcel, distance to the parcel's edge (pixels), whether in a round field."""
 
     bits: NDArray[np.uint32]
     edge: Array

@@ -1,8 +1,8 @@
 """The course of green over the year: from climate to greenness, from greenness to EVI and the four dates.
 
-A place has a growing window: the days warm enough (T above 5 C), or wet enough where rain is the limit, or the cool half of
-the year where summers are dry. Each kind of plant fills that window in its own way, each year a little differently.
-Times are days since 1970-01-01 throughout.
+A place has a growing window: the days warm enough (T above 5 C), or wet enough where rain is the limit, or the cool
+half of the year where summers are dry. Each kind of plant fills that window in its own way, each year a little
+differently. Times are days since 1970-01-01 throughout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ YEAR = 365.2425
 
 @dataclass(frozen=True)
 class Kind:
-    """``base`` and ``range`` of greenness; centre moved by ``shift`` days + ``lean`` half widths; width times ``width``."""
+    """How a plant fills its place's window, with greenness ``base`` .. ``base + range``.
+
+    Its own window is moved by ``shift`` days and ``lean`` half widths, and is ``width`` as wide.
+    """
 
     base: float
     range: float
@@ -146,8 +149,8 @@ def snow_cover(land: Land, time: NDArray, warmer: float = 0.0) -> NDArray:
 def evi_curve(land: Land, time: NDArray) -> tuple[NDArray, NDArray]:
     """EVI and snow cover of n places at m times, each (n, m): of the place's mean mixture, without texture or sky.
 
-    EVI = 2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1) of the snow-free ground; snow hides four fifths of it, as in composites
-    that fill snow with the background.
+    EVI = 2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1) of the snow-free ground; snow hides four fifths of it, as in
+    composites that fill snow with the background.
     """
     bands = SPECTRA[:, [BAND_INDEX[b] for b in ("B2", "B4", "B8")]].astype(np.float64)
     spectrum = dict(zip(ENDMEMBERS, bands, strict=True))
@@ -207,7 +210,7 @@ def four_dates(land: Land, year: int, *, step: float = 4.0, min_amplitude: float
 
 
 def _crossing(scaled: NDArray, level: float, first: bool) -> NDArray:
-    """Position (in steps, linear between samples) where rows are first (last) above a level; 0 or the end at the rim."""
+    """Position (in steps, linear between samples) where rows are first (or last) above a level."""
     rows = scaled if first else scaled[:, ::-1]
     i = (rows > level).argmax(axis=1)
     before = np.maximum(i - 1, 0)

@@ -1,7 +1,7 @@
 """A patch of ground on a date: fractions of endmembers, light, clouds, and the counts that the product would store.
 
-Everything that mixes is linear in the fractions, so fractions are averaged to 20 m and 60 m and the bands of each native
-resolution are mixed there.
+Everything that mixes is linear in the fractions, so fractions are averaged to 20 m and 60 m and the bands of each
+native resolution are mixed there.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def render(seed: int, ground: Ground, scene: Scene, grid: PatchGrid, bands: tupl
 
 
 def _mix(ground: Ground, scene: Scene) -> Array:
-    """(endmembers, rows, cols): fractions before light and cloud, summing to 1 but for the brightness of soil and leaf."""
+    """(endmembers, rows, cols): fractions before light and cloud, 1 in sum but for brightness of soil and leaf."""
     window, nodes = ground.window, ground.nodes
     out = np.zeros((len(ENDMEMBERS), window.rows, window.cols), np.float32)
     leaf = window.spread(nodes.leaf)

@@ -1,8 +1,8 @@
 """Tiles, orbits, clouds and light.
 
 Tiles are the 100 km squares of MGRS with their usual names. A tile is passed every fifth day (every tenth before July
-2017, when there was one satellite) at 10:30 local solar time, if the sun stands at least 10 degrees high. Each pass has a
-cloud cover, drawn around the climate of the tile and season, and a light of its own.
+2017, when there was one satellite) at 10:30 local solar time, if the sun stands at least 10 degrees high. Each pass
+has a cloud cover, drawn around the climate of the tile and season, and a light of its own.
 """
 
 from __future__ import annotations

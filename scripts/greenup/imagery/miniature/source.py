@@ -22,7 +22,7 @@ _CHUNK = 4096
 
 
 class MiniatureSource:
-    """The miniature Earth of one seed (an `ImagerySource`). Needs no account and no network; everything is simulated."""
+    """The miniature Earth of one seed (an `ImagerySource`): no account, no network, everything simulated."""
 
     simulated = True
 
@@ -134,7 +134,9 @@ class MiniatureSource:
         return pd.concat(parts, ignore_index=True).sort_values(["site_id", "year"], ignore_index=True, kind="stable")
 
     def climate(self, sites: pd.DataFrame) -> pd.DataFrame:
-        """Annual climate: site_id, temperature_c, precipitation_mm, evapotranspiration_mm (potential), water_balance_mm."""
+        """Annual climate: site_id, temperature_c, precipitation_mm, evapotranspiration_mm, water_balance_mm.
+
+        Evapotranspiration is potential; the balance is precipitation less that."""
         places = self._places(sites)
         return pd.DataFrame(
             {

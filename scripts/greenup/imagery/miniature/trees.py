@@ -1,7 +1,8 @@
 """Tree genera: where they like to grow, how their crowns look, when they leaf out.
 
-Niches (temperature and precipitation optima and widths) are rounded from the genera's general ecology; they place genera
-plausibly and claim no more. A genus also has regions of its own by chance, so that climate alone does not give it away.
+Niches (temperature and precipitation optima and widths) are rounded from the genera's general ecology; they place
+genera plausibly and claim no more. A genus also has regions of its own by chance, so that climate alone does not give
+it away.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ FORMS: tuple[str, ...] = (NEEDLE, EVERGREEN_BROAD, DECIDUOUS, LARCH)
 def shares(seed: int, lon: NDArray, lat: NDArray, temperature: NDArray, rain: NDArray, forms: NDArray) -> NDArray:
     """Share of each genus among the trees of n places.
 
-    ``forms``: (n, 4) share of each of `FORMS` in the ground cover. Returns (n, genera), rows summing to 1 where there are
-    trees and to 0 where there are none.
+    ``forms``: (n, 4) share of each of `FORMS` in the ground cover. Returns (n, genera), rows summing to 1 where there
+    are trees and to 0 where there are none.
     """
     out = np.zeros((len(lon), len(GENERA)))
     fields = [(w, key(seed, k, g.name)) for k, w in (("genus", 250.0), ("stand", 12.0)) for g in GENERA]
@@ -91,7 +92,7 @@ def traits(genus_shares: NDArray) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def names(genus_shares: NDArray, tree_share: NDArray) -> list[str]:
-    """Genera that make at least 12 % of the trees, the commonest first, as "Picea, Pinus"; "" where trees cover < 5 %."""
+    """Genera that make at least 12 % of the trees, commonest first ("Picea, Pinus"); "" where trees cover < 5 %."""
     out = []
     for row, trees in zip(genus_shares, tree_share, strict=True):
         order = [j for j in np.argsort(-row, kind="stable") if row[j] >= 0.12 or row[j] == row.max()]
