@@ -29,8 +29,7 @@ PERIOD_DAYS = 40.0
 """Waves of this period come through smoothing with half their height; shorter ones are noise, longer ones season."""
 
 MIN_NOISE = 0.02
-"""Noise (EVI units) that every observation is granted, the stated accuracy of MOD13's EVI on clear days: without it the
-bends of a perfect series would count as outliers."""
+"""Noise (EVI units) that every observation is granted, lest the bends of a perfect series count as outliers."""
 
 MAX_GAP_DAYS = 60.0
 """A date inside a longer gap between clear observations is not given."""

@@ -14,7 +14,7 @@ from greenup.phenology.fill import DATES
 from greenup.sites.sphere import chord_of, unit_vectors
 
 FILL = 32767
-"""MCD12Q2's value for no date (user guide, table 1)."""
+"""MCD12Q2's value for no date (user guide)."""
 
 PIXEL_KM = 0.5
 """A row given by lon and lat belongs to the nearest site within this distance, one pixel of the product."""

@@ -1,4 +1,4 @@
-"""Sites around large cities (SeCo, section 3.1; SSL4EO-S12, section III-A)."""
+"""Sites around large cities, as SeCo (2021) and SSL4EO-S12 (2023) draw theirs."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _BITS = 20
 def hilbert_index(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
     """Position of points (degrees) along a Hilbert curve over the map of the world, 2**20 steps a side.
 
-    The iterative algorithm of Skilling (2004, doi:10.1063/1.1751381) for two dimensions, on whole arrays.
+    Quadrant by quadrant from the largest down, turning each as the curve enters it, on whole arrays.
     """
     side = 1 << _BITS
     x = np.clip((np.asarray(lon, dtype=np.float64) + 180.0) / 360.0 * side, 0, side - 1).astype(np.int64)

@@ -131,7 +131,7 @@ def test_everything_of_the_study_is_there(demo, parts, tmp_path):
         "9.25 → 7.50",
         "56.1 ± 0.7",
         "Has <b> and bold.",
-        "queue: 256",
+        "queue: 128",
         "evi",
         "snakemake --cores all --configfile my/demo.yaml",
     ):

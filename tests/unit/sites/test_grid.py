@@ -11,7 +11,7 @@ from greenup.sites.sphere import great_circle_km
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-# Name and lower-left corner (lon, lat) of cells of Major-TOM's 23 km grid, as its package `majortom-eg` lists them.
+# Name and lower-left corner (lon, lat) of cells of Major-TOM's 23 km grid, rows of a sample of that grid.
 PUBLISHED = [
     ("411D_78L", -178.8535031847134, -84.8394495412844),
     ("411D_77L", -176.56050955414014, -84.8394495412844),
