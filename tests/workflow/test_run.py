@@ -31,7 +31,7 @@ def test_run_is_complete(tiny):
 
 
 def test_second_run_has_nothing_to_do(tiny):
-    assert "Nothing to be done" in snakemake(tiny, "-n").stderr
+    assert "Nothing to be done" in snakemake(tiny, "-n").stdout
 
 
 def test_every_site_and_season_is_accounted_for(tiny):
@@ -55,9 +55,8 @@ def killed(tiny, tmp_path_factory) -> tuple[Path, dict[Path, float], int]:
     seen: dict[Path, float] = {}
     kills = 0
     for attempt in range(8):
-        process = subprocess.Popen(
-            command(folder), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )  # fmt: skip
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command(folder), env=environment(), start_new_session=True, **quiet)
         try:
             process.wait(timeout=rng.uniform(6, 16))
             break
@@ -81,7 +80,7 @@ def test_killed_run_finishes_without_redoing_shards(killed):
     redone = [p for p, first in seen.items() if p.stat().st_mtime != first]
     assert not redone
     assert not list(folder.glob("results/tiny/**/*.part"))
-    assert "Nothing to be done" in snakemake(folder, "-n").stderr
+    assert "Nothing to be done" in snakemake(folder, "-n").stdout
 
 
 def test_killed_run_has_the_same_results(tiny, killed):
