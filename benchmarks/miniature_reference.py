@@ -11,6 +11,12 @@ Both on land points drawn uniformly, patches of 128 px, biome (macro F1) and cli
 folds. Also shown: (a) on as many sites as (b), and (a) on four dates, one a season, which says what season adds.
 
 No self-supervised method was looked at while the simulator was shaped. It is frozen at the `VERSION` printed below.
+At the freeze (version 1, seed 2025, --network-sites 2400 --epochs 24 --network-folds 3; mean +- sd over folds):
+
+    2 329 sites, biome     (a) 0.392 +- 0.013    (b) 0.514 +- 0.015
+    2 348 sites, climate   (a) 0.498 +- 0.017    (b) 0.594 +- 0.002
+      531 sites, biome     (a) one date 0.448 +- 0.030, four dates 0.648 +- 0.050
+      651 sites, biome     (a) 0.480 +- 0.048
 """
 
 from __future__ import annotations

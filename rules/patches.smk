@@ -57,6 +57,8 @@ rule describe_dataset:
 rule patches:
     input:
         expand(f"{R}/datasets/{{dataset}}/index.parquet", dataset=plan.used),
+        # Named here so that a shard moved aside by `repair` is made again though all that was made of it is there.
+        [plan.shard_files(d, "patches/{dataset}/{shard}.h5") for d in plan.used],
 
 
 # Check every checksum of the patches on disk.

@@ -6,9 +6,11 @@ Tables are Parquet (GeoParquet where a row is a place). Each carries in its meta
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,17 +26,20 @@ from greenup.errors import UserError
 from greenup.schemas import Schema
 
 _META = b"greenup"
+_HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 
 
 @contextmanager
 def atomic_path(final: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``final``; on success sync it and rename it into place, on failure remove it.
 
-    Two writers of one file do no harm: each has its own temporary name and the later rename wins whole.
+    Two writers of one file do no harm: each has its own temporary name and the later rename wins whole. What a writer
+    killed on this machine has left behind is removed by the next one.
     """
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:12]}.part")
+    _remove_orphans(final)
+    temporary = final.with_name(f".{final.name}.{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -47,6 +52,19 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
             os.close(directory)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_orphans(final: Path) -> None:
+    """Remove temporary files of this name whose writer, on this machine, is no more."""
+    for path in final.parent.glob(f".{glob.escape(final.name)}.{_HOST}-*.part"):
+        pid = path.name.removeprefix(f".{final.name}.{_HOST}-").split("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            # It lives, as another user.
+            continue
 
 
 def write_text(path: str | Path, text: str) -> None:

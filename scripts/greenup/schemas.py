@@ -102,7 +102,7 @@ SITES = Schema(
         Column("lon", "float", "longitude, degrees east, WGS 84"),
         Column("lat", "float", "latitude, degrees north, WGS 84"),
         Column("stratum", "text", "what the site stands for: ecoregion, or climate zone x land cover"),
-        Column("climate_zone", "text", "Koeppen-Geiger main group and type, e.g. Cfb", null=True),
+        Column("climate_zone", "text", "Koeppen-Geiger main group: tropical, arid, temperate, cold, polar", null=True),
         Column("land_cover", "text", "IGBP class of MCD12C1, e.g. evergreen_needleleaf_forest", null=True),
         Column("biome", "text", "biome; in the packaged data approximated from climate zone and land cover", null=True),
         Column("weight", "float", "sampling weight in pretraining"),

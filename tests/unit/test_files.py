@@ -265,3 +265,23 @@ class TestChecksum:
         other = bytearray(content)
         other[bit // 8] ^= 1 << bit % 8
         assert checksum(content) != checksum(bytes(other))
+
+
+def test_leftovers_of_a_killed_writer_are_removed_and_those_of_a_living_one_kept(tmp_path):
+    """A writer that is killed (no `finally` runs) leaves its temporary file; the next one clears it away."""
+    final = tmp_path / "a[1].txt"
+    code = (
+        "import os, sys; sys.path[:0] = sys.argv[2].split(os.pathsep)\n"
+        "from greenup.files import atomic_path\n"
+        "with atomic_path(sys.argv[1]) as path:\n"
+        "    path.write_text('half'); os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(final), os.pathsep.join(sys.path)], check=False)
+    assert [p.name[-5:] for p in tmp_path.iterdir()] == [".part"]
+    with atomic_path(final) as mine:
+        mine.write_text("first")
+        with atomic_path(final) as other:
+            other.write_text("second")
+        assert mine.exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["a[1].txt"]
+    assert final.read_text() == "first"
