@@ -59,10 +59,14 @@ class Plan:
 
     @property
     def used(self) -> list[str]:
-        """Imaged datasets that a model, a task or Figure 2 asks for; the others are only drawn."""
+        """Datasets whose images a model, a task, Figure 2 or ``evaluation.embed`` asks for; the others are only drawn.
+
+        Where nothing asks, the images are what the study is for, and all are made.
+        """
         wanted = {m.dataset for m in self.study.models.values()} | {t.dataset for t in self.study.tasks.values()}
         wanted |= {self.study.paper.fig2_dataset, *self.study.evaluation.embed}
-        return [n for n in self.imaged if n in wanted]
+        wanted -= {None}
+        return [n for n in self.imaged if n in wanted or not wanted]
 
     def sites_inputs(self, dataset: str) -> list[str]:
         sites = self.dataset(dataset).sites

@@ -286,6 +286,19 @@ PROBES = Schema(
     ("model", "task", "protocol", "folds", "fold", "metric"),
 )
 
+CURVE_COLUMNS: tuple[str, ...] = (
+    "epoch",
+    "step",
+    "loss",
+    "held_out_loss",
+    "lr",
+    "embedding_std",
+    "samples_per_second",
+    "wait_share",
+    "simulated",
+)
+"""Columns of a model's curves.csv: a row an epoch; values that were not measured are empty."""
+
 ALL: tuple[Schema, ...] = (
     SITES, PHENOLOGY, CURVES, INTERVALS, SCENES, LEDGER, INDEX, LABELS, FOLDS, EMBEDDINGS, PROBES
 )  # fmt: skip

@@ -77,6 +77,10 @@ class TestDatasets:
         assert x.imaged == ["b", "c", "d", "e"]
         assert x.used == ["b", "c", "d"]
 
+    def test_a_study_of_images_alone_wants_them_all(self):
+        x = plan(datasets={"mine": POINTS, "yours": POINTS, "drawn": {"sites": {"sampler": "grid"}}})
+        assert x.used == ["mine", "yours"]
+
     def test_grid_says_what_scene_choice_needs(self):
         small = plan(datasets={"mine": {**POINTS, "patches": {"size_px": 64, "bands": ["B2", "B11"]}}})
         assert json.loads(small.grid("mine")) == {"size_px": 64, "native_m": [10, 20]}
@@ -136,7 +140,9 @@ class TestParams:
 
 class TestFigures:
     def test_only_those_that_can_be_drawn(self):
-        assert plan().figures == {}
+        drawn = {"sites": {"sampler": "grid"}}
+        assert plan(datasets={"mine": drawn}).figures == {}
+        assert list(plan().figures) == ["quality"]
         x = plan(paper={"fig2_dataset": "mine"})
         assert list(x.figures) == ["fig2", "quality"]
         assert x.figures["fig2"] == "results/x/paper/figures/fig2.png"

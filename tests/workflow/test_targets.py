@@ -39,6 +39,16 @@ def test_target_needs_only_its_part(tmp_path, target, needed, spared):
     assert not spared & set(jobs)
 
 
+def test_a_study_of_images_alone_exports_them(tmp_path):
+    """The README's own points: no model, no task, only datasets."""
+    readme = (REPOSITORY / "README.md").read_text()
+    written = next(block for block in re.findall(r"```yaml\n(.*?)```", readme, flags=re.S) if "my_points" in block)
+    (tmp_path / "study.yaml").write_text(written)
+    (tmp_path / "points.csv").write_text("lon,lat\n8.5,47.4\n")
+    jobs = planned(snakemake(tmp_path, "patches", "-n", config=str(tmp_path / "study.yaml")).stdout)
+    assert {"sample_sites", "choose_scenes", "export_patches", "describe_dataset"} <= set(jobs)
+
+
 def test_full_paper_plans_on_the_slurm_profile():
     """As typed in the README, from the repository's root, on config/paper.yaml."""
     done = subprocess.run(

@@ -13,19 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from greenup.errors import UserError
 from greenup.paper.style import CYCLE, GREY, new_figure, panel_title
-
-COLUMNS: tuple[str, ...] = (
-    "epoch",
-    "step",
-    "loss",
-    "held_out_loss",
-    "lr",
-    "embedding_std",
-    "samples_per_second",
-    "wait_share",
-    "simulated",
-)
-"""Columns of a model's curves.csv; a row an epoch, values that were not measured are empty."""
+from greenup.schemas import CURVE_COLUMNS
 
 
 def read_curves(files: Mapping[str, str | Path]) -> pd.DataFrame:
@@ -39,15 +27,17 @@ def read_curves(files: Mapping[str, str | Path]) -> pd.DataFrame:
             table = pd.read_csv(path)
         except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
             raise UserError(f"{path}: cannot be read ({error})", "delete it and train again") from error
-        lacking = [c for c in COLUMNS if c not in table]
+        lacking = [c for c in CURVE_COLUMNS if c not in table]
         if lacking:
-            raise UserError(f"{path}: column {lacking[0]!r} is missing", f"training curves have {', '.join(COLUMNS)}")
+            raise UserError(
+                f"{path}: column {lacking[0]!r} is missing", f"training curves have {', '.join(CURVE_COLUMNS)}"
+            )
         tables.append(table.assign(model=model))
     if not tables or not any(len(t) for t in tables):
         raise UserError("no training curve to draw", "train a model, or leave the training figure out")
     curves = pd.concat(tables, ignore_index=True)
     curves["simulated"] = curves["simulated"].astype(str).str.lower().isin(["true", "1", "1.0"])
-    return curves[["model", *COLUMNS]]
+    return curves[["model", *CURVE_COLUMNS]]
 
 
 def draw_training(curves: pd.DataFrame) -> Figure:

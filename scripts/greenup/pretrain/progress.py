@@ -15,20 +15,10 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from greenup.errors import UserError
 from greenup.pretrain.checkpoints import Checkpoints
 from greenup.pretrain.module import SeCoTraining, embedding_spread
+from greenup.schemas import CURVE_COLUMNS
 
 log = logging.getLogger("greenup.pretrain")
 
-CURVE_COLUMNS = (
-    "epoch",
-    "step",
-    "loss",
-    "held_out_loss",
-    "lr",
-    "embedding_std",
-    "samples_per_second",
-    "wait_share",
-    "simulated",
-)
 LOG_EVERY_S = 5.0
 COLLAPSED, THIN = 0.01, 0.1
 """Embedding spreads (see `embedding_spread`) at which training stops, and at which it warns."""

@@ -40,9 +40,10 @@ from greenup.pretrain.data import (
 from greenup.pretrain.module import SeCoTraining
 from greenup.pretrain.preprocess import Preprocess, fill_invalid
 from greenup.pretrain.product import CARD, CURVES, save_model
-from greenup.pretrain.progress import CURVE_COLUMNS, Progress
+from greenup.pretrain.progress import Progress
 from greenup.pretrain.seco import SeCo, check_queue
 from greenup.randomness import generator
+from greenup.schemas import CURVE_COLUMNS
 
 log = logging.getLogger("greenup.pretrain")
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from greenup.errors import UserError
 from greenup.paper.style import SIMULATED_NOTE, save_figure
-from greenup.paper.training import COLUMNS, draw_training, read_curves
+from greenup.paper.training import draw_training, read_curves
+from greenup.schemas import CURVE_COLUMNS
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def curves(tmp_path):
 def test_curves_of_several_models_in_the_order_given(curves):
     table = read_curves({"second": curves("second", 2), "first": curves("first", 3)})
     assert table["model"].tolist() == ["second"] * 2 + ["first"] * 3
-    assert tuple(table.columns) == ("model", *COLUMNS)
+    assert tuple(table.columns) == ("model", *CURVE_COLUMNS)
     assert table["simulated"].dtype == bool and table["simulated"].all()
 
 
