@@ -1,7 +1,8 @@
 """Rule date_phenology: four dates a site, and the vegetation curves of a few sites."""
 
 from greenup.config import parse
-from greenup.config.data import Imagery, Phenology
+from greenup.config.data import Imagery
+from greenup.config.phenology import Phenology
 from greenup.errors import job
 from greenup.files import read_table, write_table
 from greenup.phenology.dates import date_phenology

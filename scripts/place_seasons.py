@@ -1,7 +1,7 @@
 """Rule place_seasons: the search intervals of each site and season."""
 
 from greenup.config import parse
-from greenup.config.data import Seasons
+from greenup.config.seasons import Seasons
 from greenup.errors import job
 from greenup.files import read_table, write_table
 from greenup.phenology.seasons import place_seasons

@@ -1,7 +1,7 @@
 """Rule sample_sites: draw the sites of one dataset."""
 
 from greenup.config import parse
-from greenup.config.data import Sites
+from greenup.config.sites import Sites
 from greenup.errors import job
 from greenup.files import write_table
 from greenup.schemas import SITES

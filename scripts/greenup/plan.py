@@ -9,8 +9,10 @@ from pydantic import BaseModel
 
 from greenup.bands import native_resolutions
 from greenup.config import Dataset, Model, Study, Task
-from greenup.config.data import EviSeasons, PointSites, TablePhenology
 from greenup.config.learning import FileLabels
+from greenup.config.phenology import TablePhenology
+from greenup.config.seasons import EviSeasons
+from greenup.config.sites import PointSites
 
 STAGES = ("sites", "phenology", "scenes", "patches", "pretrain", "tasks", "evaluate", "paper")
 

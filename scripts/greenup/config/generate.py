@@ -23,7 +23,7 @@ from typing import Any, Literal
 import yaml
 from pydantic.fields import FieldInfo
 
-from greenup.config.data import Block
+from greenup.config.block import Block
 from greenup.config.learning import Method
 from greenup.config.load import LIBRARY
 from greenup.config.study import Study
@@ -116,7 +116,8 @@ def default_yaml() -> str:
 
 def _block_lines(block: type[Block]) -> list[str]:
     lines: list[str] = []
-    for name, field in block.model_fields.items():
+    # What tells the kind of a block comes first, also where the kind inherits keys.
+    for name, field in sorted(block.model_fields.items(), key=lambda item: not _is_tag(item[1])):
         lines += _field_lines(name, field)
     return lines
 
@@ -180,6 +181,10 @@ def _allowed(field: FieldInfo) -> str:
         if typing.get_origin(inner) is Literal:
             return f"List of {', '.join(map(str, typing.get_args(inner)))}.{required}"
         return f"List of {_TYPES[_bare(inner)]}s.{required}".replace("texts", "names")
+    if origin is dict:
+        return f"Named entries.{required}"
+    if origin in (types.UnionType, typing.Union):
+        return f"List of numbers, or text.{required}"
     if annotation is str:
         return required.strip()
     return " ".join([_TYPES[annotation].capitalize(), " and ".join(bounds)]).strip() + "." + required
@@ -213,8 +218,8 @@ def _is_tag(field: FieldInfo) -> bool:
 
 
 def _tag(kind: type[Block]) -> tuple[str, str]:
-    """The key that tells the kind of a block and its value there: the first field, a literal."""
-    name, field = next(iter(kind.model_fields.items()))
+    """The key that tells the kind of a block and its value there: the first literal of one value."""
+    name, field = next((n, f) for n, f in kind.model_fields.items() if _is_tag(f))
     return name, typing.get_args(field.annotation)[0]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from greenup.bands import SECO_ECO
-from greenup.config.data import Block, Channels
+from greenup.config.block import Block, Channels
 
 
 # ----------------------------------------------------------------------------------------------------------- models

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from greenup.config.data import Block, Dataset, MiniatureImagery
+from greenup.config.block import Block
+from greenup.config.data import Dataset, MiniatureImagery
 from greenup.config.learning import Evaluation, MiniatureLabels, Model, Paper, Task
+from greenup.config.sites import Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -30,6 +32,8 @@ class Study(Block):
     """Name of the study and of its folder below results/."""
     seed: int = 42
     """Everything random is drawn from this and the name of what is drawn."""
+    sources: Sources = Sources()
+    """Where what is known of the land comes from."""
     datasets: dict[Name, Dataset] = Field(min_length=1)
     """Named datasets."""
     models: dict[Name, Model] = Field(default_factory=dict)

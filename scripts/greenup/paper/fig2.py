@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MultipleLocator
 
 from greenup.bands import RGB
-from greenup.config.data import CalendarSeasons
+from greenup.config.seasons import CalendarSeasons
 from greenup.errors import UserError
 from greenup.paper import maps
 from greenup.paper.curves import YEAR, day_of_year, season_arcs, smooth_curve

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from greenup.config.data import (
+from greenup.config.data import Imagery
+from greenup.config.phenology import (
     EarthEnginePhenology,
-    Imagery,
     ImagesPhenology,
     MiniaturePhenology,
     Phenology,

@@ -12,14 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from greenup.config.data import (
-    CalendarSeasons,
-    EviSeasons,
-    QuarterSeasons,
-    RandomSeasons,
-    Seasons,
-    WindowSeasons,
-)
+from greenup.config.seasons import CalendarSeasons, EviSeasons, QuarterSeasons, RandomSeasons, Seasons, WindowSeasons
 from greenup.errors import UserError
 from greenup.phenology.doy import date_in_year
 from greenup.phenology.fill import DATES

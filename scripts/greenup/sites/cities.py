@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from greenup.config.data import CitySites
+from greenup.config.sites import CitySites
 from greenup.sites import packaged
 from greenup.sites.draw import draw_until
 from greenup.sites.sphere import inside, offset

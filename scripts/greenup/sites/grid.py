@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from greenup.config.data import GridSites
+from greenup.config.sites import GridSites
 from greenup.errors import UserError
 from greenup.randomness import stable_hash
 from greenup.sites.packaged import is_land

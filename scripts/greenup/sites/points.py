@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from greenup.config.data import PointSites
+from greenup.config.sites import PointSites
 from greenup.errors import UserError
 
 _LIMITS = {"lon": 180.0, "lat": 90.0}

@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from greenup.config.data import CitySites, GridSites, PointSites, Sites, UniformSites
+from greenup.config.sites import CitySites, GridSites, PointSites, Sites, UniformSites
 from greenup.schemas import SITES
 from greenup.sites.cities import sample_cities
 from greenup.sites.covariates import add_covariates

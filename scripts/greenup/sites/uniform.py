@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from greenup.config.data import UniformSites
+from greenup.config.sites import UniformSites
 from greenup.sites.draw import draw_until
 from greenup.sites.packaged import is_land
 

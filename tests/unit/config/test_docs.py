@@ -54,9 +54,12 @@ def test_merging_is_as_told():
 
 
 def test_kinds_told_are_the_kinds_there_are():
-    from greenup.config.data import Imagery, Phenology, Seasons, Sites
+    from greenup.config.data import Imagery
     from greenup.config.generate import _kinds, _tag
     from greenup.config.learning import Labels, Method
+    from greenup.config.phenology import Phenology
+    from greenup.config.seasons import Seasons
+    from greenup.config.sites import Sites
 
     unions = {"sites": Sites, "phenology": Phenology, "seasons": Seasons, "imagery": Imagery}
     unions |= {"method": Method, "labels": Labels}

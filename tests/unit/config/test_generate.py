@@ -8,9 +8,12 @@ import jsonschema
 import pytest
 import yaml
 from greenup.config import generate, load_study, resolve
-from greenup.config.data import Imagery, Phenology, Seasons, Sites
+from greenup.config.data import Imagery
 from greenup.config.learning import Labels, Method
 from greenup.config.load import LIBRARY
+from greenup.config.phenology import Phenology
+from greenup.config.seasons import Seasons
+from greenup.config.sites import Sites
 from pydantic import TypeAdapter
 
 DEFAULT = (LIBRARY / "default.yaml").read_text()

@@ -6,8 +6,10 @@ import pytest
 import yaml
 from greenup.bands import S2_L2A
 from greenup.config import Study, load_study, parse, resolve
-from greenup.config.data import GridSites, MiniatureImagery, QuarterSeasons, Sites, WindowSeasons
+from greenup.config.data import MiniatureImagery
 from greenup.config.load import LIBRARY, merge
+from greenup.config.seasons import QuarterSeasons, WindowSeasons
+from greenup.config.sites import GridSites, Sites
 from greenup.errors import UserError
 from hypothesis import given
 from hypothesis import strategies as st

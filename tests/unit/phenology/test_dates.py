@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.data import ImagesPhenology, MiniatureImagery, MiniaturePhenology, TablePhenology
+from greenup.config.data import MiniatureImagery
+from greenup.config.phenology import ImagesPhenology, MiniaturePhenology, TablePhenology
 from greenup.phenology import dates
 from greenup.phenology.dates import CURVE_SITES, date_phenology, dates_of_curves, yearly_medians
 from greenup.phenology.fill import DATES

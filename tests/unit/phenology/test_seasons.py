@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.data import CalendarSeasons, EviSeasons, QuarterSeasons, RandomSeasons, WindowSeasons
+from greenup.config.seasons import CalendarSeasons, EviSeasons, QuarterSeasons, RandomSeasons, WindowSeasons
 from greenup.errors import UserError
 from greenup.phenology.fill import DATES
 from greenup.phenology.seasons import place_seasons

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.data import CitySites
+from greenup.config.sites import CitySites
 from greenup.sites import cities, packaged
 from greenup.sites.cities import sample_cities
 from greenup.sites.sphere import great_circle_km

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.data import GridSites
+from greenup.config.sites import GridSites
 from greenup.errors import UserError
 from greenup.sites.grid import cell_names, grid_cells, sample_grid
 from greenup.sites.packaged import is_land

@@ -2,7 +2,7 @@
 
 import geopandas as gpd
 import pytest
-from greenup.config.data import PointSites
+from greenup.config.sites import PointSites
 from greenup.errors import UserError
 from greenup.sites.points import sample_points
 from shapely.geometry import Point, box

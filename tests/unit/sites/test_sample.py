@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.data import CitySites, GridSites, PointSites, UniformSites
+from greenup.config.sites import CitySites, GridSites, PointSites, UniformSites
 from greenup.errors import UserError
 from greenup.schemas import SITES
 from greenup.sites import packaged

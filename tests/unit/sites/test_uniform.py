@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.data import UniformSites
+from greenup.config.sites import UniformSites
 from greenup.errors import UserError
 from greenup.sites.grid import grid_cells
 from greenup.sites.packaged import is_land
