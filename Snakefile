@@ -23,10 +23,10 @@ if len(workflow.configfiles) > 1:
 
 try:
     study = resolve(config, where=str(workflow.configfiles[0]))
+    plan = Plan(study)
 except UserError as error:
     raise WorkflowError(str(error))
 
-plan = Plan(study)
 R = plan.root
 # What may change without a rerun goes to jobs outside `params:`: the place of the checkout and the runtime keys.
 shell.prefix(plan.shell_prefix(workflow.basedir))

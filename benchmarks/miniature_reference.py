@@ -43,7 +43,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from greenup.bands import S2_L2A
 from greenup.grids import grid_for_site
 from greenup.imagery.miniature import VERSION, MiniatureSource
-from greenup.sites import packaged
+from greenup.sites import biomes, packaged
 
 SIZE_PX = 128
 CHANNELS = ("B2", "B3", "B4", "B8", "B5", "B7", "B11")
@@ -58,7 +58,7 @@ def draw_sites(count: int, seed: int) -> pd.DataFrame:
     lat = np.degrees(np.arcsin(rng.uniform(np.sin(np.radians(-60)), np.sin(np.radians(84)), 6 * count)))
     land = np.flatnonzero(packaged.is_land(lon, lat))[:count]
     lon, lat = lon[land], lat[land]
-    biome = packaged.biome(packaged.climate_zone(lon, lat), packaged.land_cover(lon, lat), lat)
+    biome = biomes.biome(packaged.climate_zone(lon, lat), packaged.land_cover(lon, lat), lat)
     return pd.DataFrame({"site_id": [f"s{i}" for i in range(len(lon))], "lon": lon, "lat": lat, "biome": biome})
 
 

@@ -55,6 +55,33 @@ rule fig2:
         "../scripts/fig2.py"
 
 
+rule coverage_figure:
+    input:
+        plan.coverage,
+    output:
+        png=report(
+            f"{R}/paper/figures/coverage.png",
+            caption="report/coverage.rst",
+            category="Figures",
+            labels={"figure": "coverage"},
+        ),
+        pdf=f"{R}/paper/figures/coverage.pdf",
+        csv=f"{R}/paper/figures/coverage.csv",
+    log:
+        f"{R}/logs/coverage_figure.log",
+    benchmark:
+        f"{R}/benchmarks/paper/coverage_figure.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        names=list(study.datasets),
+        approximated=plan.site_data()["ecoregions"] is None,
+    message:
+        "coverage of the samplings"
+    script:
+        "../scripts/coverage_figure.py"
+
+
 rule training_figure:
     input:
         [f"{R}/models/{m}/curves.csv" for m in plan.trained_models],

@@ -4,7 +4,7 @@
 rule date_phenology:
     input:
         sites=f"{R}/sites/{{dataset}}.parquet",
-        table=lambda w: plan.phenology_inputs(w.dataset),
+        product=lambda w: plan.phenology_inputs(w.dataset),
     output:
         phenology=f"{R}/phenology/{{dataset}}.parquet",
         curves=f"{R}/phenology/{{dataset}}.curves.parquet",
@@ -14,6 +14,7 @@ rule date_phenology:
         f"{R}/benchmarks/phenology/date_phenology.{{dataset}}.tsv"
     conda:
         "../envs/earthengine.yaml"
+    threads: 2
     params:
         phenology=lambda w: plan.settings(plan.dataset(w.dataset).phenology),
         imagery=lambda w: plan.settings(plan.dataset(w.dataset).imagery),
@@ -27,8 +28,8 @@ rule date_phenology:
 
 rule place_seasons:
     input:
+        unpack(lambda w: plan.seasons_inputs(w.dataset)),
         sites=f"{R}/sites/{{dataset}}.parquet",
-        phenology=lambda w: plan.seasons_inputs(w.dataset),
     output:
         f"{R}/seasons/{{dataset}}.parquet",
     log:

@@ -1,4 +1,27 @@
-# Where: one row a site, in spatial order, cut into shards.
+# Where: one row a site, in spatial order, cut into shards; and how the sites cover the land.
+
+
+# A file of config/sources.csv. Where Snakemake itself runs: compute nodes of clusters seldom reach the internet.
+rule fetch_source:
+    output:
+        ensure("data/sources/{source}/{file}", non_empty=True),
+    log:
+        f"{R}/logs/fetch_source/{{source}}/{{file}}.log",
+    benchmark:
+        f"{R}/benchmarks/sites/fetch_source.{{source}}.{{file}}.tsv"
+    wildcard_constraints:
+        source=r"\w+",
+        file="[^/]+",
+    retries: 3
+    localrule: True
+    conda:
+        "../envs/geo.yaml"
+    params:
+        file=lambda w: plan.source_file(w.source, w.file),
+    message:
+        "{params.file[title]} from {params.file[url]}"
+    script:
+        "../scripts/fetch_source.py"
 
 
 rule sample_sites:
@@ -14,6 +37,7 @@ rule sample_sites:
         "../envs/geo.yaml"
     params:
         sites=lambda w: plan.settings(plan.dataset(w.dataset).sites),
+        data=lambda w: plan.site_data(w.dataset),
         shards=lambda w: plan.dataset(w.dataset).shards,
         seed=study.seed,
     message:
@@ -22,6 +46,48 @@ rule sample_sites:
         "../scripts/sample_sites.py"
 
 
+rule map_land:
+    input:
+        plan.land_inputs,
+    output:
+        f"{R}/coverage/land.parquet",
+    log:
+        f"{R}/logs/map_land.log",
+    benchmark:
+        f"{R}/benchmarks/sites/map_land.tsv"
+    conda:
+        "../envs/geo.yaml"
+    params:
+        regions=plan.regions,
+        data=plan.site_data(),
+    message:
+        "land of the study"
+    script:
+        "../scripts/map_land.py"
+
+
+rule measure_coverage:
+    input:
+        sites=f"{R}/sites/{{dataset}}.parquet",
+        land=f"{R}/coverage/land.parquet",
+        region=lambda w: plan.region_inputs(w.dataset),
+    output:
+        f"{R}/coverage/{{dataset}}.csv",
+    log:
+        f"{R}/logs/measure_coverage/{{dataset}}.log",
+    benchmark:
+        f"{R}/benchmarks/sites/measure_coverage.{{dataset}}.tsv"
+    conda:
+        "../envs/geo.yaml"
+    params:
+        region=lambda w: plan.dataset(w.dataset).sites.region,
+    message:
+        "coverage of {wildcards.dataset}"
+    script:
+        "../scripts/measure_coverage.py"
+
+
 rule sites:
     input:
         expand(f"{R}/sites/{{dataset}}.parquet", dataset=study.datasets),
+        plan.coverage,

@@ -6,7 +6,7 @@ import json
 from greenup.config import Runtime, parse
 from greenup.config.data import Imagery, Scenes
 from greenup.errors import job
-from greenup.files import read_table, write_table
+from greenup.files import distinct, read_table, write_table
 from greenup.imagery import open_source
 from greenup.scenes.choose import choose_scenes
 from greenup.schemas import INTERVALS, SCENES, SITES
@@ -21,9 +21,10 @@ with job(args.log):
     sites = read_table(args.sites, SITES).query("shard == @shard", local_dict={"shard": int(args.shard)})
     scenes = choose_scenes(
         sites,
-        read_table(args.seasons, INTERVALS),
+        read_table(args.seasons, INTERVALS, only={"site_id": sites["site_id"]}),
         source,
         parse(Scenes, args.scene_rule),
+        names=distinct(args.seasons, "season"),
         **json.loads(args.grid),
     )
     write_table(args.out, scenes, SCENES, simulated=source.simulated, attribution=source.attribution)

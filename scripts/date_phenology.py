@@ -15,6 +15,7 @@ with job(snakemake.log):
         parse(Imagery | None, snakemake.params.imagery or None),
         years=tuple(snakemake.params.years),
         seed=snakemake.params.seed,
+        threads=snakemake.threads,
     )
     about = {"simulated": result.simulated, "attribution": result.attribution}
     write_table(snakemake.output.phenology, result.dates, PHENOLOGY, **about)

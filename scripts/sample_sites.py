@@ -5,13 +5,17 @@ from greenup.config.sites import Sites
 from greenup.errors import job
 from greenup.files import write_table
 from greenup.schemas import SITES
-from greenup.sites.sample import ATTRIBUTION, sample_sites
+from greenup.sites.attributes import attribution
+from greenup.sites.sample import sample_sites
+from greenup.sites.sources import SiteData
 
 with job(snakemake.log):
+    data = parse(SiteData, snakemake.params.data)
     sites = sample_sites(
         snakemake.wildcards.dataset,
         parse(Sites, snakemake.params.sites),
+        data,
         shards=snakemake.params.shards,
         seed=snakemake.params.seed,
     )
-    write_table(snakemake.output[0], sites, SITES, simulated=False, attribution=ATTRIBUTION)
+    write_table(snakemake.output[0], sites, SITES, simulated=False, attribution=attribution(data))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from shlex import quote
 
 from pydantic import BaseModel
 
 from greenup.bands import native_resolutions
 from greenup.config import Dataset, Model, Study, Task
+from greenup.config.block import Region
 from greenup.config.learning import FileLabels
-from greenup.config.phenology import TablePhenology
-from greenup.config.seasons import EviSeasons
-from greenup.config.sites import PointSites
+from greenup.config.phenology import SeriesPhenology, TablePhenology, TilesPhenology
+from greenup.config.seasons import CustomSeasons, EviSeasons
+from greenup.config.sites import CitySites, PointSites
+from greenup.errors import UserError
+from greenup.sites import sources
 
 STAGES = ("sites", "phenology", "scenes", "patches", "pretrain", "tasks", "evaluate", "paper")
 
@@ -23,6 +27,8 @@ class Plan:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.root = f"results/{study.study}"
+        # Here and not in a rule, so that a wrong name is told before any job.
+        self._site_data = sources.resolve(study.sources)
 
     # ------------------------------------------------------------------------------------------------ blocks
     def dataset(self, name: str) -> Dataset:
@@ -70,18 +76,64 @@ class Plan:
         wanted -= {None}
         return [n for n in self.imaged if n in wanted or not wanted]
 
+    # -------------------------------------------------------------------------------------------------- sites
     def sites_inputs(self, dataset: str) -> list[str]:
+        """The user's points and region, and the files behind the attributes of sites."""
         sites = self.dataset(dataset).sites
-        return [sites.file] if isinstance(sites, PointSites) else []
+        points = [sites.file] if isinstance(sites, PointSites) else []
+        return [*points, *self.region_inputs(dataset), *map(str, self._data(dataset).files.values())]
 
+    def region_inputs(self, dataset: str) -> list[str]:
+        region = self.dataset(dataset).sites.region
+        return [region] if isinstance(region, str) else []
+
+    def site_data(self, dataset: str | None = None) -> dict[str, str | None]:
+        """The files behind the attributes of sites, for ``params:``; of the land itself where no dataset is named."""
+        return {k: v if v is None else str(v) for k, v in asdict(self._data(dataset)).items()}
+
+    def _data(self, dataset: str | None = None) -> sources.SiteData:
+        """Cities belong to the sites that are drawn around them: other datasets do not wait for the list."""
+        is_city = dataset is not None and isinstance(self.dataset(dataset).sites, CitySites)
+        return self._site_data if is_city else replace(self._site_data, cities=None)
+
+    def source_file(self, name: str, file: str) -> dict[str, str]:
+        """The row of config/sources.csv whose file lies at data/sources/<name>/<file>, for ``params:``."""
+        found = sources.fetchable(f"{sources.FOLDER}/{name}/{file}")
+        if found is None:
+            raise UserError(
+                f"{sources.FOLDER}/{name}/{file}: no row of config/sources.csv gives this file",
+                f"its names are {', '.join(sources.known())}",
+            )
+        return asdict(found)
+
+    @property
+    def regions(self) -> list[Region | None]:
+        """Regions of all datasets as configured, each once; None is the whole Earth."""
+        return list(dict.fromkeys(d.sites.region for d in self.study.datasets.values()))
+
+    @property
+    def land_inputs(self) -> list[str]:
+        regions = dict.fromkeys(p for d in self.study.datasets for p in self.region_inputs(d))
+        return [*regions, *map(str, self._data().files.values())]
+
+    @property
+    def coverage(self) -> list[str]:
+        return [f"{self.root}/coverage/{d}.csv" for d in self.study.datasets]
+
+    # ----------------------------------------------------------------------------------------- phenology, patches
     def phenology_inputs(self, dataset: str) -> list[str]:
-        phenology = self.dataset(dataset).phenology
-        return [phenology.file] if isinstance(phenology, TablePhenology) else []
+        """The user's table or series, or folder of tiles."""
+        match self.dataset(dataset).phenology:
+            case TablePhenology(file=path) | SeriesPhenology(file=path) | TilesPhenology(folder=path):
+                return [path]
+        return []
 
-    def seasons_inputs(self, dataset: str) -> list[str]:
-        """The evi rule reads the dates, the others only the sites."""
-        needs = isinstance(self.dataset(dataset).seasons, EviSeasons)
-        return [f"{self.root}/phenology/{dataset}.parquet"] if needs else []
+    def seasons_inputs(self, dataset: str) -> dict[str, list[str]]:
+        """What a season rule reads beside the sites: the evi rule the dates, the custom rule its table of windows."""
+        seasons = self.dataset(dataset).seasons
+        phenology = [f"{self.root}/phenology/{dataset}.parquet"] if isinstance(seasons, EviSeasons) else []
+        windows = [seasons.file] if isinstance(seasons, CustomSeasons) and seasons.file is not None else []
+        return {"phenology": phenology, "windows": windows}
 
     def grid(self, dataset: str) -> str:
         """Size (10 m pixels) and native resolutions (m) of a dataset's patches: all that scene choice needs of them."""
@@ -151,6 +203,7 @@ class Plan:
         names = []
         if self.study.paper.fig1_datasets:
             names.append("fig1")
+        names.append("coverage")
         if self.study.paper.fig2_dataset:
             names.append("fig2")
         if self.trained_models:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from greenup.errors import UserError
@@ -34,7 +35,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table's columns, its key (unique together), and whether rows are places (GeoParquet)."""
+    """A table's columns, its key (unique together), and whether rows are places (GeoParquet) or it is kept as CSV."""
 
     name: str
     doc: str
@@ -42,9 +43,12 @@ class Schema:
     key: tuple[str, ...]
     is_geo: bool = False
     may_be_empty: bool = False
+    is_csv: bool = False
 
     def check(self, table: pd.DataFrame, where: str) -> pd.DataFrame:
         """Return the table with exactly the schema's types and column order; extra columns are kept at the end.
+
+        Text may come as categories, which millions of rows that share few texts are best held in, and stays so.
 
         Raises `UserError` for a missing column, a value of another type, a null where none may be, a repeated key, an
         empty table, a latitude outside -90..90 or a longitude outside -180..180.
@@ -61,6 +65,8 @@ class Schema:
                 try:
                     if c.kind == "time":
                         values = pd.to_datetime(values, utc=True).astype(_KINDS[c.kind])
+                    elif c.kind == "text" and isinstance(values.dtype, pd.CategoricalDtype):
+                        values = values.cat.rename_categories(values.cat.categories.astype(_KINDS[c.kind]))
                     else:
                         values = values.astype(_KINDS[c.kind])
                 except (TypeError, ValueError) as error:
@@ -72,7 +78,8 @@ class Schema:
         for extra in table.columns.difference(list(out), sort=False):
             if extra != "geometry":
                 out[extra] = table[extra]
-        checked = pd.DataFrame(out).reset_index(drop=True)
+        # Columns are shared with the table given until one of the two is written to (pandas copies on write).
+        checked = pd.DataFrame(out, copy=False).reset_index(drop=True)
         checked.attrs.update(table.attrs)
         for axis, limit in (("lat", 90.0), ("lon", 180.0)):
             if self.is_geo and (bad := checked[axis].abs() > limit).any():
@@ -81,7 +88,7 @@ class Schema:
                     f"{where}: column {axis!r}, row {row}: {checked[axis][row]:g} is outside -{limit:g}..{limit:g}",
                     "write degrees (WGS 84); are lon and lat swapped?",
                 )
-        if self.key and (twice := checked.duplicated(list(self.key))).any():
+        if self.key and not _is_rising(checked, self.key) and (twice := checked.duplicated(list(self.key))).any():
             row = int(twice.to_numpy().argmax())
             shown = ", ".join(str(checked[k][row]) for k in self.key)
             raise UserError(f"{where}: {' + '.join(self.key)} {shown} stands twice (row {row})", "make it unique")
@@ -89,6 +96,29 @@ class Schema:
 
     def header(self) -> str:
         return ", ".join(c.name for c in self.columns)
+
+
+def _is_rising(table: pd.DataFrame, key: tuple[str, ...]) -> bool:
+    """Whether each row's key of categories and whole numbers comes after the one before: then none stands twice.
+
+    A look at neighbours instead of a hash of every row; the tables of millions of rows are made in such an order.
+    """
+    rank, size = np.zeros(len(table), dtype=np.int64), 1
+    for name in key:
+        values = table[name]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            number, count = values.cat.codes.to_numpy(), len(values.cat.categories)
+        elif pd.api.types.is_integer_dtype(values.dtype) and len(values):
+            number = values.to_numpy(dtype=np.int64)
+            number = number - number.min()
+            count = int(number.max()) + 1
+        else:
+            return False
+        size *= count
+        if size >= 1 << 62:
+            return False
+        rank = rank * count + number
+    return bool((rank[1:] > rank[:-1]).all())
 
 
 SEASONS: tuple[str, ...] = ("spring", "summer", "autumn", "winter")
@@ -114,6 +144,41 @@ SITES = Schema(
     ),
     ("site_id",),
     is_geo=True,
+)
+
+LAND = Schema(
+    "land",
+    "The land of a study as cells of an equal-distance grid, with the attributes of their centres.",
+    (
+        Column("lon", "float", "longitude of the centre, degrees east, WGS 84"),
+        Column("lat", "float", "latitude of the centre, degrees north, WGS 84"),
+        Column("area_km2", "float", "area of the cell on the sphere (km2)"),
+        Column("climate_zone", "text", "as in sites", null=True),
+        Column("land_cover", "text", "as in sites", null=True),
+        Column("ecoregion", "text", "as in sites", null=True),
+        Column("biome", "text", "as in sites", null=True),
+        Column("realm", "text", "as in sites", null=True),
+        Column("mountain", "bool", "as in sites"),
+    ),
+    ("lon", "lat"),
+    is_geo=True,
+)
+
+COVERAGE = Schema(
+    "coverage",
+    "Sites of a dataset against the land of its region: one row a stratum, those without a site too.",
+    (
+        Column("kind", "text", "what the strata are of: ecoregion, biome, realm, land_cover, climate_zone, mountain"),
+        Column("stratum", "text", "ecoregion, biome, ...; `unknown` where the source says nothing"),
+        Column("area_km2", "float", "land area by the land map (km2); 0 where no cell of it represents the stratum"),
+        Column("area_share", "float", "share of the region's land, 0..1", null=True),
+        Column("sites", "int", "sites"),
+        Column("site_share", "float", "share of the dataset's sites, 0..1"),
+        Column("ratio", "float", "share of sites / share of area: 1 is proportional", null=True),
+        Column("empty", "bool", "whether no site lies in it"),
+    ),
+    ("kind", "stratum"),
+    is_csv=True,
 )
 
 _DATES = tuple(
@@ -310,7 +375,7 @@ CURVE_COLUMNS: tuple[str, ...] = (
 """Columns of a model's curves.csv: a row an epoch; values that were not measured are empty."""
 
 ALL: tuple[Schema, ...] = (
-    SITES, PHENOLOGY, CURVES, INTERVALS, SCENES, LEDGER, INDEX, LABELS, FOLDS, EMBEDDINGS, PROBES
+    SITES, LAND, COVERAGE, PHENOLOGY, CURVES, INTERVALS, SCENES, LEDGER, INDEX, LABELS, FOLDS, EMBEDDINGS, PROBES
 )  # fmt: skip
 
 
@@ -318,7 +383,7 @@ def to_markdown() -> str:
     """All schemas as a Markdown page."""
     lines = ["# Files between the stages", "", "Written from `scripts/greenup/schemas.py`; do not edit by hand.", ""]
     for schema in ALL:
-        kind = "GeoParquet" if schema.is_geo else "Parquet"
+        kind = "GeoParquet" if schema.is_geo else "CSV" if schema.is_csv else "Parquet"
         lines += [f"## {schema.name} ({kind})", "", schema.doc, "", "| column | type | meaning |", "|---|---|---|"]
         lines += [f"| `{c.name}` | {c.kind}{', may be empty' if c.null else ''} | {c.doc} |" for c in schema.columns]
         lines += ["", f"Key: {' + '.join(f'`{k}`' for k in schema.key)}.", ""]

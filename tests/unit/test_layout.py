@@ -21,7 +21,7 @@ ENTRIES = sorted((ROOT / "scripts").glob("*.py"))
 MODULES = sorted((ROOT / "scripts/greenup").rglob("*.py"))
 # Entries that are no rule of their own: `verify` and `repair` share one, two are called by the Makefile.
 SHARED = {"verify": "verify_patches", "repair": "verify_patches"}
-CALLED_BY_MAKE = {"summary", "sample_archive"}
+CALLED_BY_MAKE = {"summary", "make_samples"}
 
 
 def files_of_git() -> list[Path]:

@@ -61,8 +61,9 @@ class TestDatasets:
         assert all(re.fullmatch(r"\d{4}", s) for s in many.shards("mine"))
 
     def test_only_the_evi_rule_reads_dates(self, tiny):
-        assert tiny.seasons_inputs("ssl4eco") == ["results/tiny/phenology/ssl4eco.parquet"]
-        assert tiny.seasons_inputs("biome_points") == []
+        dates = ["results/tiny/phenology/ssl4eco.parquet"]
+        assert tiny.seasons_inputs("ssl4eco") == {"phenology": dates, "windows": []}
+        assert tiny.seasons_inputs("biome_points") == {"phenology": [], "windows": []}
 
     def test_used_are_those_that_somebody_needs(self):
         drawn = {"sites": {"sampler": "grid"}}

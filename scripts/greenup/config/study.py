@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from greenup.config.block import Block
 from greenup.config.data import Dataset, MiniatureImagery
 from greenup.config.learning import Evaluation, MiniatureLabels, Model, Paper, Task
+from greenup.config.seasons import QuarterSeasons, RandomSeasons
 from greenup.config.sites import Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -101,6 +102,19 @@ class Study(Block):
                 raise ValueError(f"evaluation.embed: {name!r} has no images; give it seasons and imagery")
         for name in self.paper.fig1_datasets:
             known(name, self.datasets, "dataset", "paper.fig1_datasets")
+        if (self.paper.check_dataset is None) != (self.paper.check_reference is None):
+            raise ValueError("paper.check_dataset and paper.check_reference belong together; give both or neither")
+        if name := self.paper.figA1_dataset:
+            known(name, self.datasets, "dataset", "paper.figA1_dataset")
+            if self.datasets[name].phenology is None:
+                raise ValueError(f"paper.figA1_dataset: {name!r} has no dates; give it phenology")
+        if self.paper.check_dataset:
+            known(self.paper.check_dataset, self.datasets, "dataset", "paper.check_dataset")
+            if not isinstance(self.datasets[self.paper.check_dataset].seasons, QuarterSeasons | RandomSeasons):
+                raise ValueError(
+                    f"paper.check_dataset: {self.paper.check_dataset!r} places its dates more than once; "
+                    "name a dataset with season rule quarters or random"
+                )
         if self.paper.fig2_dataset:
             known(self.paper.fig2_dataset, self.datasets, "dataset", "paper.fig2_dataset")
             if self.datasets[self.paper.fig2_dataset].imagery is None:

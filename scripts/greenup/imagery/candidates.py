@@ -43,9 +43,13 @@ def candidates_table(rows: Iterable[tuple]) -> pd.DataFrame:
 
 
 def curves_table(rows: Iterable[tuple]) -> pd.DataFrame:
-    """The table of EVI series: one row a site and time, a clear observation before a cloudy one of the same moment."""
-    table = pd.DataFrame(list(rows), columns=["site_id", "time", "evi", "clear"])
+    """The table of EVI series from rows of site_id, time, EVI, clear, snow.
+
+    One row a site and time: of the same moment a clear observation goes before one of snow, that before a cloudy one.
+    """
+    table = pd.DataFrame(list(rows), columns=["site_id", "time", "evi", "clear", "snow"])
     table["time"] = pd.to_datetime(table["time"], utc=True).astype("datetime64[us, UTC]")
-    table = table.astype({"evi": "float64", "clear": "bool"})
-    table = table.sort_values(["site_id", "time", "clear"], ascending=[True, True, False], kind="stable")
+    table = table.astype({"evi": "float64", "clear": "bool", "snow": "bool"})
+    order = ["site_id", "time", "clear", "snow"]
+    table = table.sort_values(order, ascending=[True, True, False, False], kind="stable")
     return table.drop_duplicates(["site_id", "time"], ignore_index=True)

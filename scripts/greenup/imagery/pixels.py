@@ -24,6 +24,7 @@ SCL_CLOUD = (0, 3, 8, 9, 10)
 """Classes that hide the ground from a patch: cloud, its shadow, cirrus, and no data."""
 SCL_NO_EVI = (*SCL_CLOUD, 1, 11)
 """Classes whose EVI says nothing of plants: those, defective pixels and snow."""
+SCL_SNOW = 11
 
 CLEAR_BELOW = 20.0
 """Percent: without a classification, a scene with less cloud than this counts as clear (the three papers' limit)."""
@@ -31,6 +32,7 @@ CLEAR_BELOW = 20.0
 _STORED = 10_000.0
 _EVI_WINDOW_PX = 50
 _EVI_CLEAR_SHARE = 0.8
+_EVI_SNOW_SHARE = 0.5
 
 Opener = Callable[[str], str]
 """What turns a band's link into one that can be opened (signing, /vsicurl)."""
@@ -108,13 +110,14 @@ def covers(footprint: shapely.Geometry, grid: PatchGrid) -> bool:
 
 def evi_series(
     site_id: str, lon: float, lat: float, scenes: Iterable[Scene], opener: Opener = str
-) -> list[tuple[str, pd.Timestamp, float, bool]]:
-    """EVI at a site, one row a scene that has data there: site_id, time, EVI, clear.
+) -> list[tuple[str, pd.Timestamp, float, bool, bool]]:
+    """EVI at a site, one row a scene that has data there: site_id, time, EVI, clear, snow.
 
     The mean over 500 x 500 m around the site, a pixel of MCD12Q2, so that a single field's crops do not stand for the
     landscape. By the scene classification, pixels under cloud, shadow, cirrus or snow are left out of the mean, and the
-    observation is clear when they are at most a fifth. Without one, all pixels count, and it is clear when the scene's
-    cloud cover is below `CLEAR_BELOW`. At least four fifths must have data.
+    observation is clear when they are at most a fifth; it is one of snow when half of the window or more is snow or
+    ice. Without one, all pixels count, it is clear when the scene's cloud cover is below `CLEAR_BELOW`, and snow is
+    unknown, hence False. At least four fifths must have data for a clear observation, half for one of snow.
     """
     grid = grid_for_site(lon, lat, _EVI_WINDOW_PX, (10,))
     rows = []
@@ -126,8 +129,11 @@ def evi_series(
             continue
         if scene.scl is None:
             good = seen if scene.cloud is not None and scene.cloud < CLEAR_BELOW else np.zeros_like(seen)
+            snow = False
         else:
-            good = seen & ~np.isin(_scl(scene, grid, 10, opener), SCL_NO_EVI)
-        clear = good.mean() >= _EVI_CLEAR_SHARE
-        rows.append((site_id, scene.time, float(index[good if good.any() else seen].mean()), bool(clear)))
+            classes = _scl(scene, grid, 10, opener)
+            good = seen & ~np.isin(classes, SCL_NO_EVI)
+            snow = bool((seen & (classes == SCL_SNOW)).mean() >= _EVI_SNOW_SHARE)
+        clear = bool(good.mean() >= _EVI_CLEAR_SHARE)
+        rows.append((site_id, scene.time, float(index[good if good.any() else seen].mean()), clear, snow))
     return rows

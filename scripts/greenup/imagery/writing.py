@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,6 @@ _EXTENSIONS = [
     "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
 ]
 _ATTRIBUTION = "https://stac-extensions.github.io/attribution/v0.1.0/schema.json"
-
-
-@dataclass(frozen=True)
-class Point:
-    """A site that an archive was made for (degrees); ``stratum`` is what the points file says it stands for."""
-
-    site_id: str
-    lon: float
-    lat: float
-    stratum: str
 
 
 def write_geotiff(

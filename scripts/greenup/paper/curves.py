@@ -36,10 +36,12 @@ def smooth_curve(
 def season_arcs(intervals: pd.DataFrame) -> pd.DataFrame:
     """The arcs of each season on the wheel of the year, from the longest interval of each season (the first of equals).
 
-    Intervals at the ends of the study's years may be cut short; the longest is whole. ``intervals``: rows of the
-    `seasons` table of one site. Returns columns season, start, stop (days, 0 <= start < stop <= 365); a season that
-    wraps around the year's end has two rows.
+    Intervals at the ends of the study's years may be cut short; the longest is whole. Those that are searched only
+    where the others have no image (``choice`` above 0) do not count. ``intervals``: rows of the `seasons` table of one
+    site. Returns columns season, start, stop (days, 0 <= start < stop <= 365); a season that wraps around the year's
+    end has two rows.
     """
+    intervals = intervals[intervals["choice"] == 0]
     length = intervals["last"] - intervals["first"]
     order = intervals.assign(length=length).sort_values(["length", "first"], ascending=[False, True])
     first = order.drop_duplicates("season").sort_values("first")

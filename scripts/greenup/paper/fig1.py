@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from textwrap import wrap
+
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from greenup.errors import UserError
 from greenup.paper import maps
 from greenup.paper.style import (
-    CYCLE,
     GREY,
+    INK,
     WIDTH,
     land_cover_colour,
     land_cover_order,
@@ -21,164 +27,237 @@ from greenup.paper.style import (
     panel_title,
     readable,
 )
+from greenup.sites.coverage import UNKNOWN
 
 MANY = 3_000
 """From so many sites on, a map shows their density instead of each site."""
 
-UNKNOWN = "unclassified"
+_STACKED = 3  # up to so many maps stand above one another beside the bars; more stand in pairs above them
+_TITLE = 0.24  # inches above a map
+_HEAD, _FOOT = 0.42, 0.34  # inches above and below the bars
+_ACROSS = 160  # hexagons across a map, fewer where they would hold fewer than _SITES sites on average
+_SITES = 8
 
 
-def draw_fig1(tables: dict[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
-    """Maps of each sampling above the land cover of all of them.
+def draw_fig1(
+    tables: Mapping[str, pd.DataFrame], coverage: Mapping[str, pd.DataFrame] | None = None
+) -> tuple[Figure, pd.DataFrame]:
+    """Maps of each sampling, and the land cover of all of them.
 
-    ``tables``: sampling name -> `sites` table. Two samplings give mirrored bars as in the paper; one or more than two
-    give bars side by side. Returns the figure and the numbers of the bars: dataset, land_cover, sites, share (0..1).
-    Raises `UserError` when no sampling is given.
+    ``tables``: sampling name -> `sites` table; ``coverage``: sampling name -> `coverage` table, whose shares of the
+    land are marked on the bars. The first two samplings are mirrored around the class names as in the paper; each
+    further one is a column of the same rows. Returns the figure and the numbers of the bars, as `land_cover_shares`
+    does. Raises `UserError` when no sampling is given.
     """
     if not tables:
-        raise UserError("paper.fig1_datasets: no sampling to draw", "name one or two datasets")
-    shares = land_cover_shares(tables)
-    classes = land_cover_order(shares["land_cover"])
-    frame = maps.frame_of(
-        np.concatenate([t["lon"].to_numpy(float) for t in tables.values()]),
-        np.concatenate([t["lat"].to_numpy(float) for t in tables.values()]),
-    )
-    border = frame.border()
-    ratio = float(np.divide(*np.ptp(border, axis=0)[::-1]))
-    columns = min(2, len(tables))
-    rows = -(-len(tables) // columns)
-    map_width = min(WIDTH / columns - 0.3, 2.6 / ratio)
-    map_height = map_width * ratio
+        raise UserError("paper.fig1_datasets: no sampling to draw", "name one or more datasets")
+    shares = land_cover_shares(tables, coverage or {})
+    lon, lat = (np.concatenate([t[c].to_numpy(float) for t in tables.values()]) for c in ("lon", "lat"))
+    frame = maps.frame_of(lon, lat)
     is_density = max(len(t) for t in tables.values()) >= MANY
-    bars_height = 0.35 + 0.155 * len(classes) * (1 if len(tables) <= 2 else 1.4)
-    heights = [map_height] * rows + ([0.3] if is_density else []) + [bars_height]
-    # A region's meridians are labelled below its map.
-    gap, top, bottom = 0.24 if frame == maps.WORLD_FRAME else 0.36, 0.25, 0.4
-    height = sum(heights) + gap * (len(heights) - 1) + top + bottom
-    figure = new_figure(height)
-    grid = figure.add_gridspec(
-        len(heights),
-        columns,
-        height_ratios=heights,
-        left=0.02,
-        right=0.98,
-        top=1 - top / height,
-        bottom=bottom / height,
-        hspace=gap * len(heights) / sum(heights),
-        wspace=0.06,
-    )
-    cmap = LinearSegmentedColormap.from_list("density", matplotlib.colormaps["YlGnBu"](np.linspace(0.3, 1, 256)))
-    norm = LogNorm(*_density_range(frame, tables)) if is_density else None
-    for i, (name, table) in enumerate(tables.items()):
-        axes = figure.add_subplot(grid[i // columns, i % columns])
-        maps.draw_base(axes, frame)
-        lon, lat = table["lon"].to_numpy(float), table["lat"].to_numpy(float)
-        if is_density:
-            drawn = maps.draw_density(axes, frame, lon, lat, norm, cmap)
-        else:
-            colours = [land_cover_colour(c) for c in _classes(table)]
-            axes.scatter(
-                *frame.project(lon, lat),
-                s=float(np.clip(4_000 / len(table), 3.5, 22)),
-                c=colours,
-                edgecolors="#333333",
-                linewidths=0.25,
-                zorder=3,
-            )
-        panel_title(axes, "abcdefgh"[i], f"{name} (n = {len(table):,})")
+    figure, map_boxes, bar_box, strip = _page(frame, len(tables), shares["land_cover"].nunique(), is_density)
+    # The bars come after the first two maps, as panel c of the paper; the maps of further samplings follow them.
+    letters = [*"abcdefghijklmnopqrstuvwxyz"]
+    bar_letter = letters.pop(min(len(tables), 2))
+    across = _hexagons_across(frame, tables.values()) if is_density else 0
+    drawn = []
+    for i, (box, (name, table)) in enumerate(zip(map_boxes, tables.items(), strict=True)):
+        axes = figure.add_axes(box)
+        drawn.append(_draw_map(axes, frame, table, across))
+        panel_title(axes, letters[i % len(letters)], f"{name} (n = {len(table):,})")
     if is_density:
-        strip = figure.add_subplot(grid[rows, :])
-        strip.axis("off")
-        inner = strip.inset_axes((0.3, 0.75, 0.4, 0.25))
-        bar = figure.colorbar(drawn, cax=inner, orientation="horizontal")
-        bar.set_label("sites per 10 000 km²", labelpad=1)
-        bar.outline.set_linewidth(0.4)
-    axes = figure.add_subplot(grid[-1, :])
-    if len(tables) == 2:
-        _mirrored_bars(axes, shares, classes, list(tables))
-    else:
-        _grouped_bars(axes, shares, classes, list(tables))
-    panel_title(axes, "abcdefgh"[len(tables)], "land cover")
+        _share_scale(figure, strip, drawn)
+    _draw_bars(figure, bar_box, shares, list(tables), bar_letter)
     return figure, shares
 
 
-def land_cover_shares(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Sites and share of sites (0..1) of each land-cover class: columns dataset, land_cover, sites, share."""
-    rows = []
+def land_cover_shares(tables: Mapping[str, pd.DataFrame], coverage: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Sites, share of sites and share of the land (0..1) of each land-cover class.
+
+    Columns dataset, land_cover, sites, share, land_share: NaN for samplings without a `coverage` table. Classes that a
+    sampling misses stand in it with 0 sites where they cover at least a thousandth of its land.
+    """
+    parts = []
     for name, table in tables.items():
-        counts = pd.Series(_classes(table)).value_counts()
-        rows += [(name, c, int(counts[c]), counts[c] / len(table)) for c in land_cover_order(counts.index)]
-    return pd.DataFrame(rows, columns=["dataset", "land_cover", "sites", "share"])
+        counts = table["land_cover"].astype("string").fillna(UNKNOWN).value_counts()
+        land = pd.Series(dtype="float64")
+        if name in coverage:
+            of_land = coverage[name][coverage[name]["kind"] == "land_cover"]
+            land = of_land.set_index("stratum")["area_share"].astype("float64").fillna(0.0)
+        classes = land_cover_order([*counts.index, *land.index[land >= 1e-3]])
+        sites = counts.reindex(classes).fillna(0).astype("int64").to_numpy()
+        known = land.reindex(classes).fillna(0.0 if len(land) else np.nan).to_numpy()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "dataset": name,
+                    "land_cover": classes,
+                    "sites": sites,
+                    "share": sites / len(table),
+                    "land_share": known,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
-def _classes(table: pd.DataFrame) -> list[str]:
-    return table["land_cover"].astype("string").fillna(UNKNOWN).tolist()
+# ------------------------------------------------------------------------------------------------------------- page
+Box = tuple[float, float, float, float]
 
 
-def _density_range(frame: maps.MapFrame, tables: dict[str, pd.DataFrame]) -> tuple[float, float]:
-    """One colour scale for all maps: from one site a hexagon to the fullest hexagon (sites per 10 000 km2)."""
-    fullest, area = 1.0, 1.0
-    for table in tables.values():
-        arguments, area = maps.hexagons(frame, table["lon"].to_numpy(float), table["lat"].to_numpy(float))
-        # Counting in a throw-away figure keeps to matplotlib's own binning.
-        scratch = matplotlib.figure.Figure().add_subplot()
-        fullest = max(fullest, float(scratch.hexbin(**arguments).get_array().max()))
-    return 1e4 / area, max(fullest, 2.0) * 1e4 / area
+def _page(frame: maps.MapFrame, count: int, n_classes: int, is_density: bool) -> tuple[Figure, list[Box], Box, Box]:
+    """The figure, and the boxes (left, bottom, width, height as fractions) of the maps, the bars, the colour bar."""
+    border = frame.border()
+    ratio = float(np.divide(*np.ptp(border, axis=0)[::-1]))
+    # A region's meridians are labelled below its map, its parallels to the left.
+    below, left = (0.06, 0.03) if frame.is_world else (0.22, 0.32)
+    is_stacked = count <= _STACKED
+    columns = 1 if is_stacked else 2
+    rows = -(-count // columns)
+    width = 3.3 - left if is_stacked else WIDTH / 2 - left - 0.08
+    map_height = min(width * ratio, 2.6 if rows == 1 else 2.1)
+    row = _TITLE + map_height + below
+    maps_height = rows * row + (0.42 if is_density else 0.0)
+    bars_height = _HEAD + _FOOT + (0.2 if is_stacked else 0.16) * n_classes
+    height = max(maps_height, bars_height) if is_stacked else maps_height + 0.1 + bars_height
+    figure = new_figure(height)
+
+    def box(x: float, top: float, w: float, h: float) -> Box:
+        return x / WIDTH, 1 - (top + h) / height, w / WIDTH, h / height
+
+    first = (height - maps_height) / 2 if is_stacked and rows == 1 else 0.0
+    pairs = [divmod(i, columns) for i in range(count)]
+    boxes = [box(left + c * WIDTH / 2, first + r * row + _TITLE, width, map_height) for r, c in pairs]
+    middle = (left + width / 2) if is_stacked else WIDTH / 2
+    strip = box(middle - 0.95, first + rows * row + 0.04, 1.9, 0.07)
+    if is_stacked:
+        return figure, boxes, box(3.5, _HEAD, WIDTH - 3.5, height - _HEAD - _FOOT), strip
+    return figure, boxes, box(0, maps_height + 0.1 + _HEAD, WIDTH, bars_height - _HEAD - _FOOT), strip
 
 
-def _percent(shares: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Shares as a table of percent, a row a class, a column a sampling; 0 where a sampling lacks a class."""
-    wide = shares.pivot_table(index="land_cover", columns="dataset", values="share")
-    return 100 * wide.reindex(classes).fillna(0.0)
+# ------------------------------------------------------------------------------------------------------------- maps
+def _draw_map(axes: Axes, frame: maps.MapFrame, table: pd.DataFrame, across: int) -> Collection:
+    """The density of the sites in so many hexagons across, or for 0 every site in the colour of its land cover."""
+    outline = maps.draw_base(axes, frame)
+    lon, lat = table["lon"].to_numpy(float), table["lat"].to_numpy(float)
+    if across:
+        cmap = LinearSegmentedColormap.from_list("density", matplotlib.colormaps["YlGnBu"](np.linspace(0.25, 1, 256)))
+        drawn = maps.draw_density(axes, frame, lon, lat, cmap, across=across)
+        drawn.set_clip_path(outline)
+        maps.draw_coast(axes, frame, outline)
+        return drawn
+    colours = [land_cover_colour(c) for c in table["land_cover"].astype("string").fillna(UNKNOWN)]
+    size = float(np.clip(3_000 / len(table), 3.0, 16))
+    return axes.scatter(*frame.project(lon, lat), s=size, c=colours, edgecolors="#333333", linewidths=0.2, zorder=3)
 
 
-def _mirrored_bars(axes: Axes, shares: pd.DataFrame, classes: list[str], names: list[str]) -> None:
-    """Two samplings left and right of the class names, in percent."""
-    wide = _percent(shares, classes)
-    largest = max(float(wide.to_numpy().max()), 1.0)
-    gap = 0.40 * largest
-    y = np.arange(len(classes))[::-1]
-    for sign, name, align in ((-1, names[0], "right"), (1, names[1], "left")):
-        values = wide[name].to_numpy()
-        colours = [land_cover_colour(c) for c in classes]
-        edges = [0.3 if v > 0 else 0.0 for v in values]
-        axes.barh(y, sign * values, left=sign * gap, height=0.74, color=colours, edgecolor="#444444", linewidth=edges)
-        for yi, value in zip(y, values, strict=True):
-            shown = "–" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
-            at = sign * (gap + value + 0.02 * largest)
-            axes.text(at, yi, shown, ha=align, va="center", fontsize=6.5, color=GREY)
-        axes.text(sign * gap, len(classes) - 0.35, name, ha=align, va="bottom", fontweight="bold", fontsize=8)
-    for yi, name in zip(y, classes, strict=True):
-        axes.text(0, yi, readable(name), ha="center", va="center", fontsize=7)
-    axes.set_ylim(-0.6, len(classes) + 0.1)
-    reach = gap + 1.14 * largest
-    axes.set_xlim(-reach, reach)
-    ticks = _round_ticks(largest)
-    axes.set_xticks([-gap - t for t in ticks[::-1]] + [gap + t for t in ticks])
-    axes.set_xticklabels([f"{t:g}" for t in ticks[::-1]] + [f"{t:g}" for t in ticks])
+def _hexagons_across(frame: maps.MapFrame, tables: Iterable[pd.DataFrame]) -> int:
+    """As many hexagons as the thinnest sampling fills well: fewer sites in each would show chance, not density."""
+    fewest = np.inf
+    for table in tables:
+        arguments, _ = maps.hexagons(frame, table["lon"].to_numpy(float), table["lat"].to_numpy(float), _ACROSS)
+        counts = Figure().add_subplot().hexbin(**arguments, mincnt=1).get_array()
+        fewest = min(fewest, float(counts.mean()))
+    return round(_ACROSS * min(1.0, (fewest / _SITES) ** 0.5))
+
+
+def _share_scale(figure: Figure, strip: Box, drawn: list[Collection]) -> None:
+    """One logarithmic colour scale for all maps, from one site a hexagon to the fullest hexagon, and its bar."""
+    values = [d.get_array() for d in drawn]
+    lowest = min(float(v.min()) for v in values if len(v))
+    norm = LogNorm(lowest, max(max(float(v.max()) for v in values if len(v)), 2 * lowest))
+    for each in drawn:
+        each.set_norm(norm)
+    bar = figure.colorbar(drawn[0], cax=figure.add_axes(strip), orientation="horizontal")
+    bar.set_label("sites per 10 000 km²", labelpad=1)
+    bar.outline.set_linewidth(0.4)
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+# ------------------------------------------------------------------------------------------------------------- bars
+def _draw_bars(figure: Figure, box: Box, shares: pd.DataFrame, names: list[str], letter: str) -> None:
+    """A row a class: the first sampling left of the class names, the others right of them, all on one scale."""
+    classes = land_cover_order(shares["land_cover"])
+    by_name = {
+        name: 100 * g.set_index("land_cover")[["share", "land_share"]].reindex(classes)
+        for name, g in shares.groupby("dataset")
+    }
+    largest = max(100 * float(shares[["share", "land_share"]].max().max()), 1.0)
+    left, bottom, width, height = box
+    # Column widths as fractions: class names, and a bar a sampling; one sampling alone stands right of the names.
+    text_width = min(0.34 if len(names) > 2 else 0.4, 1.55 / (width * WIDTH))
+    gap = 0.02
+    bar_width = (1 - text_width - gap * max(len(names) - 2, 0)) / len(names)
+    order = [names[0], None, *names[1:]] if len(names) > 1 else [None, names[0]]
+    at = left
+    for i, name in enumerate(order):
+        here = (text_width if name is None else bar_width) * width
+        axes = figure.add_axes((at, bottom, here, height))
+        axes.set_ylim(-0.6, len(classes) - 0.4)
+        at += here + (gap * width if i >= 2 else 0.0)
+        if name is None:
+            _class_names(axes, classes, is_centred=len(names) > 1)
+            continue
+        sign = -1 if len(names) > 1 and i == 0 else 1
+        _bar_column(axes, name, by_name[name]["share"].fillna(0.0), by_name[name]["land_share"], largest, sign)
+    head = figure.add_axes((left, bottom + height, width, (_HEAD - _TITLE) / figure.get_figheight()))
+    head.axis("off")
+    panel_title(head, letter, "land cover (% of sites)")
+    if shares["land_share"].notna().any():
+        key = {"marker": "|", "markersize": 7, "markeredgewidth": 1.4, "color": "none", "markeredgecolor": INK}
+        figure.legend(
+            handles=[Line2D([], [], label="share of the land", **key)],
+            loc="lower center",
+            bbox_to_anchor=(left + width / 2, 0.0),
+            borderaxespad=0.0,
+        )
+
+
+def _class_names(axes: Axes, classes: list[str], *, is_centred: bool) -> None:
+    axes.axis("off")
+    axes.set_xlim(0, 1)
+    size = axes.get_position().width * WIDTH
+    for y, name in enumerate(reversed(classes)):
+        lines = "\n".join(wrap(readable(name), max(int(size / 0.053), 8)))
+        x, align = (0.5, "center") if is_centred else (0.97, "right")
+        axes.text(x, y, lines, ha=align, va="center", fontsize=6.5, linespacing=0.95)
+
+
+def _bar_column(axes: Axes, name: str, values: pd.Series, marks: pd.Series, largest: float, sign: int) -> None:
+    """Bars of one sampling (class -> percent), growing to the left (sign -1) or to the right, marked where known."""
+    y = np.arange(len(values))[::-1]
+    colours = [land_cover_colour(c) for c in values.index]
+    edges = [0.3 if v > 0 else 0.0 for v in values]
+    axes.barh(y, sign * values, height=0.66, color=colours, edgecolor="#444444", linewidth=edges)
+    axes.scatter(sign * marks, y, marker="|", s=48, color=INK, linewidths=1.2, zorder=3)
+    for yi, value, end in zip(y, values, np.fmax(values, marks), strict=True):
+        shown = "–" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
+        axes.text(sign * (end + 0.04 * largest), yi, shown, ha=_away(sign), va="center", fontsize=6.2, color=GREY)
+    reach = largest * (1 + 0.36 / (axes.get_position().width * WIDTH))
+    axes.set_xlim((-reach, 0) if sign < 0 else (0, reach))
+    ticks = _round_ticks(largest, 5 if axes.get_position().width * WIDTH < 1.3 else 8)
+    axes.set_xticks([sign * t for t in ticks], [f"{t:g}" for t in ticks])
     axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel("share of sites (%)")
+    axes.spines["left"].set_visible(sign > 0)
+    axes.spines["right"].set_visible(sign < 0)
+    axes.annotate(
+        name,
+        (0 if sign > 0 else 1, 1),
+        xycoords="axes fraction",
+        xytext=(0, -2),
+        textcoords="offset points",
+        ha=_away(sign),
+        va="bottom",
+        fontsize=7.5,
+        fontweight="bold",
+    )
 
 
-def _grouped_bars(axes: Axes, shares: pd.DataFrame, classes: list[str], names: list[str]) -> None:
-    """Any number of samplings side by side, in percent."""
-    wide = _percent(shares, classes)
-    y, height = np.arange(len(classes))[::-1], 0.8 / len(names)
-    for i, name in enumerate(names):
-        colours = [land_cover_colour(c) for c in classes] if len(names) == 1 else CYCLE[i % len(CYCLE)]
-        axes.barh(y + 0.4 - height * (i + 0.5), wide[name], height=height * 0.95, label=name, color=colours)
-    axes.set_yticks(y, [readable(c) for c in classes])
-    # Class names stand left of the axes: room for them inside the page.
-    box = axes.get_position()
-    axes.set_position((0.27, box.y0, box.x1 - 0.27, box.height))
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("share of sites (%)")
-    if len(names) > 1:
-        axes.legend(loc="best")
+def _away(sign: int) -> str:
+    return "left" if sign > 0 else "right"
 
 
-def _round_ticks(largest: float) -> list[float]:
-    """0 and round percentages up to the largest bar, at most five."""
-    step = next(s for s in (1, 2, 5, 10, 20, 25, 50) if largest / s < 5)
+def _round_ticks(largest: float, most: int) -> list[float]:
+    """0 and round percentages up to the largest bar, at most ``most`` of them."""
+    step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100) if largest / s < most - 1)
     return [float(t) for t in np.arange(0, largest + 1e-9, step)]

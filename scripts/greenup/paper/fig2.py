@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from greenup.errors import UserError
 from greenup.paper import maps
 from greenup.paper.curves import YEAR, day_of_year, season_arcs, smooth_curve
 from greenup.paper.style import (
+    BLUE,
     GREY,
     INK,
     VERMILION,
@@ -33,25 +35,13 @@ from greenup.paper.style import (
 from greenup.patches.store import PatchStore
 
 NUMBERS: tuple[str, ...] = (
-    *(
-        "site_id",
-        "lon",
-        "lat",
-        "land_cover",
-        "what",
-        "season",
-        "day",
-        "stop",
-        "evi",
-        "clear",
-        "time",
-        "cloud",
-        "scene_id",
-    ),
+    *("site_id", "lon", "lat", "land_cover", "what", "season", "day", "stop", "evi", "clear", "snow", "time", "cloud"),
+    "scene_id",
 )
 """Columns of the numbers behind the figure."""
 
 MONTHS = "JFMAMJJASOND"
+_SNOW = {"linestyle": "none", "marker": "x", "color": BLUE, "markersize": 2.4, "markeredgewidth": 0.6}
 _MONTH_STARTS = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365], dtype=float)
 
 
@@ -77,9 +67,10 @@ def draw_fig2(
     """A row a site: where it lies, its EVI over the year with its seasons, and its images in true colour.
 
     Tables as in `greenup.schemas` (``phenology`` and ``curves`` are None for datasets without dates of their own);
-    ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader. Returns
-    the figure and the numbers drawn: columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and
-    ``day`` and ``stop`` are days of the year from 0. Raises `UserError` when the index has no image.
+    ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader. The
+    curves are of the vegetation index that ``curves.attrs["index"]`` names, EVI where it names none. Returns the figure
+    and the numbers drawn: columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and ``day`` and
+    ``stop`` are days of the year from 0. Raises `UserError` when the index has no image.
     """
     if index.empty:
         raise UserError(f"{index_path}: no images", "look at the ledgers, or leave out paper.fig2_dataset")
@@ -102,7 +93,7 @@ def draw_fig2(
         panel_height = (row_height - 0.55) / height
         about = {"site_id": site_id, "lon": site["lon"], "lat": site["lat"], "land_cover": site["land_cover"]}
         place = figure.add_axes((0.0, bottom + panel_height - 0.56 / height, 1.1 / WIDTH, 0.56 / height))
-        _draw_place(place, site, _donor(phenology, site_id))
+        _draw_place(place, site, _origin(phenology, site_id))
         axes = figure.add_axes((1.55 / WIDTH, bottom, year_width / WIDTH, panel_height))
         mine = seasons[seasons["site_id"] == site_id]
         images = index[index["site_id"] == site_id]
@@ -110,8 +101,11 @@ def draw_fig2(
         drawn = _draw_year(axes, season_arcs(mine), series, images, colours, top=top_evi, is_last=i == len(chosen) - 1)
         parts.append(drawn.assign(**about))
         panel_title(axes, "abcdef"[i])
-        parts.append(_draw_images(figure, images, names, store, colours, left, bottom, side, height).assign(**about))
-    _legend(figure, names, colours, has_curves, height)
+        dark = mine[mine["choice"] == 0].groupby("season")["dark_days"].max()
+        drawn = _draw_images(figure, images, names, store, colours, left, bottom, side, height, dark)
+        parts.append(drawn.assign(**about))
+    has_snow = has_curves and bool(curves.loc[curves["site_id"].isin(chosen), "snow"].any())
+    _legend(figure, names, colours, has_curves, has_snow)
     if not index.attrs.get("simulated", False) and index.attrs.get("attribution"):
         note_below(figure, {"attribution": str(index.attrs["attribution"])})
     return figure, pd.concat(parts, ignore_index=True).reindex(columns=list(NUMBERS))
@@ -166,32 +160,27 @@ def _highest(curves: pd.DataFrame | None, chosen: list[str]) -> float:
     return float(np.ceil(max(values.quantile(0.995), 0.3) * 10) / 10 + 0.05) if len(values) else 1.0
 
 
-def _donor(phenology: pd.DataFrame | None, site_id: str) -> str:
-    """Where a site's dates come from, when they are not its own."""
+def _origin(phenology: pd.DataFrame | None, site_id: str) -> str:
+    """Where a site's dates come from and why, when they are not its own."""
     if phenology is None:
         return ""
     row = phenology.loc[phenology["site_id"] == site_id].iloc[0]
-    return f"dates of a site {row['donor_km']:.0f} km away" if row["origin"] == "filled" else ""
+    if row["origin"] == "observed":
+        return ""
+    why = "" if pd.isna(row["cause"]) else f" ({readable(row['cause'])} here)"
+    return f"dates of a site {row['donor_km']:.0f} km away{why}" if row["origin"] == "filled" else f"no dates{why}"
 
 
-def _draw_place(axes: Axes, site: pd.Series, donor: str) -> None:
+def _draw_place(axes: Axes, site: pd.Series, origin: str) -> None:
     maps.draw_base(axes, maps.WORLD_FRAME, graticule=False)
     axes.plot(*maps.WORLD_FRAME.project([site["lon"]], [site["lat"]]), "o", color=VERMILION, markersize=4, zorder=4)
     lines = [
         str(site["site_id"]),
         f"{maps.degrees(site['lat'], 'NS')}, {maps.degrees(site['lon'], 'EW')}",
-        "" if pd.isna(site["land_cover"]) else _wrapped(readable(str(site["land_cover"]))),
-        _wrapped(donor),
+        *("" if pd.isna(site["land_cover"]) else fill(readable(str(site["land_cover"])), 22), fill(origin, 22)),
     ]
     about = {"ha": "center", "va": "top", "fontsize": 6, "linespacing": 1.35}
-    axes.text(0.5, -0.1, "\n".join(lines), transform=axes.transAxes, **about)
-
-
-def _wrapped(text: str, width: int = 20) -> str:
-    if len(text) <= width:
-        return text
-    cut = text.rfind(" ", 0, width)
-    return text if cut < 0 else f"{text[:cut]}\n{text[cut + 1 :]}"
+    axes.text(0.5, -0.1, "\n".join(filter(None, lines)), transform=axes.transAxes, **about)
 
 
 def _draw_year(
@@ -215,16 +204,19 @@ def _draw_year(
     has_series = series is not None and len(series) > 0
     if has_series:
         day, evi, clear = day_of_year(series["time"]), series["evi"].to_numpy(float), series["clear"].to_numpy(bool)
-        axes.plot(day[~clear], evi[~clear], ".", color="#9A9A9A", markersize=1.6, alpha=0.6, zorder=2.5)
+        snow = series["snow"].to_numpy(bool) & ~clear
+        cloudy = ~clear & ~snow
+        axes.plot(day[cloudy], evi[cloudy], ".", color="#9A9A9A", markersize=1.6, alpha=0.6, zorder=2.5)
+        axes.plot(day[snow], evi[snow], **_SNOW, zorder=2.6)
         axes.plot(day[clear], evi[clear], ".", color=INK, markersize=2.6, alpha=0.55, markeredgewidth=0, zorder=3)
         line = smooth_curve(day[clear], evi[clear])
         axes.plot(np.arange(YEAR), line, color=INK, linewidth=1.4, zorder=4)
-        seen = {"what": "observation", "day": day, "evi": evi, "clear": clear, "time": series["time"].to_numpy()}
-        rows.append(pd.DataFrame(seen))
+        seen = {"what": "observation", "day": day, "evi": evi, "clear": clear, "snow": series["snow"].to_numpy(bool)}
+        rows.append(pd.DataFrame({**seen, "time": series["time"].to_numpy()}))
         rows.append(pd.DataFrame({"what": "smooth", "day": np.arange(YEAR)[::5], "evi": line[::5]}))
         axes.set_ylim(-0.1 if np.nanmin(evi[clear], initial=0) < -0.02 else 0, top)
         axes.yaxis.set_major_locator(MultipleLocator(0.2))
-        axes.set_ylabel("EVI", labelpad=2)
+        axes.set_ylabel(str(series.attrs.get("index", "evi")).upper(), labelpad=2)
     else:
         axes.set_ylim(0, 1)
         axes.set_yticks([])
@@ -266,8 +258,12 @@ def _draw_images(
     bottom: float,
     side: float,
     height: float,
+    dark: pd.Series,
 ) -> pd.DataFrame:
-    """One panel a season (inches from the left), all stretched alike; a season without an image says so."""
+    """One panel a season (inches from the left), all stretched alike; a season without an image says so.
+
+    ``dark``: season -> days of polar night, which may be why there is no image.
+    """
     by_season = {str(r["season"]): r for _, r in images.iterrows()}
     pixels = [store.read(str(r["site_id"]), s, RGB) for s, r in by_season.items()]
     shown = stretch_together([image for image, _ in pixels], [valid for _, valid in pixels])
@@ -288,7 +284,10 @@ def _draw_images(
             rows.append({"what": "image", "season": season, **row[["time", "cloud", "scene_id"]]})
         else:
             axes.set_facecolor("#F2F2F2")
-            axes.text(0.5, 0.5, "no image", transform=axes.transAxes, ha="center", va="center", fontsize=6, color=GREY)
+            night = f"\n{dark[season]:.0f} days\nwithout sun" if dark.get(season, 0) > 0 else ""
+            axes.text(
+                0.5, 0.5, f"no image{night}", transform=axes.transAxes, ha="center", va="center", fontsize=6, color=GREY
+            )
             title = readable(season)
         axes.set_title(title, fontsize=6.5, fontweight="normal", loc="center", pad=3)
     table = pd.DataFrame(rows)
@@ -314,11 +313,13 @@ def stretch_together(images: list[np.ndarray], valid: list[np.ndarray]) -> list[
     return out
 
 
-def _legend(figure: Figure, names: list[str], colours: dict[str, str], has_curves: bool, height: float) -> None:
+def _legend(figure: Figure, names: list[str], colours: dict[str, str], has_curves: bool, has_snow: bool) -> None:
     handles = [Patch(facecolor=colours[n], alpha=0.6, label=readable(n)) for n in names]
     handles.append(Line2D([], [], color=INK, linewidth=0.8, linestyle=(0, (3, 2)), label="solstice, equinox"))
     triangle = {"marker": "v", "markerfacecolor": "#BBBBBB", "markeredgecolor": INK, "markersize": 5}
     handles.append(Line2D([], [], color="none", label="image taken", **triangle))
     if has_curves:
-        handles.append(Line2D([], [], color=INK, marker=".", markersize=4, label="clear observations, smoothed"))
-    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=len(handles), columnspacing=1.3)
+        handles.append(Line2D([], [], color=INK, marker=".", markersize=4, label="clear, smoothed"))
+    if has_snow:
+        handles.append(Line2D([], [], **{**_SNOW, "markersize": 4}, label="snow"))
+    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=len(handles), columnspacing=1.1)

@@ -48,13 +48,28 @@ _STAGES: dict[str, str] = {
     "paper": "figures, tables and this page",
 }
 
-_FIGURES: dict[str, tuple[str, str]] = {
-    "fig1": ("Sites and land cover", "fig1"),
+_PARTS: dict[str, tuple[str, str]] = {
+    "fig1": ("Where the sites lie", "fig1"),
+    "table1": ("Datasets, drawn and published", "table1"),
+    "coverage": ("How evenly they cover the land", "coverage_figure"),
+    "sampling_check": ("Rebuilt and real sampling", "sampling_check"),
     "fig2": ("Seasons and images", "fig2"),
+    "figA1": ("A year of growth and its four dates", "figA1"),
+    "tableA1": ("When the four dates fall", "tableA1"),
+    "figA2": ("Labels of the tasks", "figA2"),
+    "results": ("Results", "results_table"),
     "training": ("Training", "training_figure"),
     "quality": ("Data quality", "quality_figure"),
 }
-"""Figure -> its title, and the rule that makes it."""
+"""Figure or table -> its title, and the rule that makes it."""
+
+_SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("sites", "Sites", ("fig1", "table1", "coverage", "sampling_check")),
+    ("seasons", "Seasons", ("fig2", "figA1", "tableA1")),
+    ("tasks", "Tasks", ("figA2",)),
+)
+"""Sections before the results: anchor, title, and their figures and tables in order; those a study lacks are left
+out."""
 
 
 def write_report(
@@ -71,17 +86,19 @@ def write_report(
 
     ``figures``: PNGs, with the CSV of each beside it; ``tables``: HTML fragments; ``cards``: ``<dataset>/README.md``;
     ``stages``: the targets of the workflow; ``configfile``: the study's file as given to Snakemake, for the commands.
-    Parts that a study does not have are left out or say why. Same inputs and versions, same bytes. Raises `UserError`
-    for a file that cannot be read.
+    A figure or table takes its place by the name of its file; one of another name stands in a section of its own. Parts
+    that a study does not have are left out or say why. Same inputs and versions, same bytes. Raises `UserError` for a
+    file that cannot be read.
     """
     shown = {Path(f).stem: _figure(Path(f), study) for f in figures}
+    shown |= {Path(t).stem: _table(Path(t), study) for t in tables}
+    sections = [(i, title, [shown[n] for n in names if n in shown]) for i, title, names in _SECTIONS]
     page = {
         "study": study,
         "simulated": study.simulated,
-        "figures": shown,
-        "others": [f for name, f in shown.items() if name not in _FIGURES],
-        "tables": [_text(t) for t in tables],
-        "results_caption": caption("results", study),
+        "parts": shown,
+        "sections": [section for section in sections if section[2]],
+        "others": [part for name, part in shown.items() if name not in _PARTS],
         "why_no_table": _why_no_table(study),
         "why_no_training": _why_no_training(study),
         "facts": _facts(study, figures),
@@ -90,7 +107,7 @@ def write_report(
         "datasets": [(name, _dataset_row(study, name)) for name in study.datasets],
         "cards": [(Path(c).parent.name, markdown_to_html(_text(c), top=4)) for c in cards],
         "models": [(name, _model_row(model)) for name, model in study.models.items()],
-        "commands": _commands(configfile or f"config/{study.study}.yaml", stages, [*shown], bool(tables)),
+        "commands": _commands(configfile or f"config/{study.study}.yaml", stages, [*shown]),
         "configuration": yaml.safe_dump(
             study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
         ),
@@ -110,7 +127,8 @@ def caption(name: str, study: Study) -> str:
     if not path.is_file():
         return ""
     # Snakemake renders captions with its `snakemake` object; the few params they may use are given here alike.
-    job = SimpleNamespace(params=SimpleNamespace(simulated=study.simulated))
+    approximated = study.sources.ecoregions == "packaged"
+    job = SimpleNamespace(params=SimpleNamespace(simulated=study.simulated, approximated=approximated))
     return rst_to_html(jinja2.Template(_text(path)).render(snakemake=job))
 
 
@@ -126,13 +144,16 @@ def _figure(path: Path, study: Study) -> dict[str, str]:
         data = base64.b64encode(path.read_bytes()).decode("ascii")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error})", "run the workflow again to make it") from error
-    title = _FIGURES.get(path.stem, (readable(path.stem), ""))[0]
-    return {
-        "name": path.stem,
-        "title": title,
-        "uri": f"data:image/png;base64,{data}",
-        "caption": caption(path.stem, study),
-    }
+    return {**_part(path, study), "uri": f"data:image/png;base64,{data}"}
+
+
+def _table(path: Path, study: Study) -> dict[str, str]:
+    return {**_part(path, study), "html": _text(path)}
+
+
+def _part(path: Path, study: Study) -> dict[str, str]:
+    title = _PARTS.get(path.stem, (readable(path.stem), ""))[0]
+    return {"name": path.stem, "title": title, "caption": caption(path.stem, study)}
 
 
 def _numbers(figures: Sequence[str | Path], name: str) -> pd.DataFrame | None:
@@ -149,6 +170,10 @@ def _numbers(figures: Sequence[str | Path], name: str) -> pd.DataFrame | None:
 def _facts(study: Study, figures: Sequence[str | Path]) -> list[tuple[str, str]]:
     """What a reader wants to know first: a number and what it counts."""
     facts = []
+    sites = _numbers(figures, "fig1")
+    if sites is not None:
+        names = sites["dataset"].nunique()
+        facts.append((f"{sites['sites'].sum():,}", f"sites compared, of {names} sampling{_s(names)}"))
     quality = _numbers(figures, "quality")
     if quality is not None:
         status = quality[quality["quantity"] == "status"]
@@ -233,7 +258,7 @@ def _model_row(model: Any) -> dict[str, str]:
     }
 
 
-def _commands(configfile: str, stages: Sequence[str], figures: Sequence[str], has_table: bool) -> list[tuple[str, str]]:
+def _commands(configfile: str, stages: Sequence[str], parts: Sequence[str]) -> list[tuple[str, str]]:
     """A command and what it makes, for the whole, for each stage, figure and table."""
 
     # The target stands first: Snakemake would take one behind --configfile for a second configuration file.
@@ -242,9 +267,7 @@ def _commands(configfile: str, stages: Sequence[str], figures: Sequence[str], ha
 
     rows = [(run(), "everything that is missing or out of date")]
     rows += [(run(stage), _STAGES.get(stage, f"stage {stage}")) for stage in stages]
-    rows += [(run(rule), f"figure: {title}") for n, (title, rule) in _FIGURES.items() if n in figures]
-    rows += [(run("results_table"), "results table")] if has_table else []
-    return rows
+    return rows + [(run(rule), f"{name}: {title}") for name, (title, rule) in _PARTS.items() if name in parts]
 
 
 def _versions() -> list[tuple[str, str]]:

@@ -35,26 +35,73 @@ SEASON_COLOURS: dict[str, str] = dict(zip(SEASONS, (GREEN, ORANGE, VERMILION, SK
 
 LAND_COVER_COLOURS: dict[str, str] = {
     "evergreen_needleleaf_forest": "#11503B",
+    "closed_evergreen_needleleaf_forest": "#11503B",
+    "open_evergreen_needleleaf_forest": "#5E8A79",
     "evergreen_broadleaf_forest": "#1C7A4C",
+    "closed_evergreen_broadleaf_forest": "#1C7A4C",
+    "open_evergreen_broadleaf_forest": "#6AAE8A",
     "deciduous_needleleaf_forest": "#4C9A6A",
+    "closed_deciduous_needleleaf_forest": "#4C9A6A",
+    "open_deciduous_needleleaf_forest": "#8FC2A3",
     "deciduous_broadleaf_forest": "#7DBE6C",
+    "closed_deciduous_broadleaf_forest": "#7DBE6C",
+    "open_deciduous_broadleaf_forest": "#B0DAA3",
     "mixed_forest": "#3E8E75",
+    "closed_mixed_forest": "#3E8E75",
+    "open_mixed_forest": "#86BBAA",
+    "closed_other_forest": "#2F6B3A",
+    "open_other_forest": "#7FA287",
     "closed_shrubland": "#8C7A4F",
     "open_shrubland": "#C9B27C",
+    "shrubland": "#A8925F",
     "woody_savanna": "#A7A64A",
     "savanna": "#CFC45B",
     "grassland": "#DDD38A",
+    "herbaceous_vegetation": "#DDD38A",
+    "moss_and_lichen": "#B7C48C",
     "permanent_wetland": "#4F8FA8",
+    "herbaceous_wetland": "#4F8FA8",
     "cropland": "#E8A33D",
     "urban": "#B03A2E",
     "cropland_natural_mosaic": "#D98A4E",
     "snow_and_ice": "#A9CFE8",
     "barren": "#B9AFA3",
+    "bare_sparse_vegetation": "#B9AFA3",
     "water": "#2B6C99",
+    "sea": "#1F4E70",
 }
-"""IGBP classes from tree to bare ground; the order of every land-cover axis."""
+"""Classes of the IGBP and the Copernicus legend from tree to bare ground; the order of every land-cover axis. No two of
+a legend have one colour; what both know has the same."""
 
-SIMULATED_NOTE = "simulated images (miniature Earth)"
+BIOME_COLOURS: dict[str, str] = {
+    "tropical_moist_broadleaf_forest": "#0B5A3E",
+    "tropical_dry_broadleaf_forest": "#A3A53C",
+    "tropical_coniferous_forest": "#6B8E23",
+    "temperate_broadleaf_mixed_forest": "#5DB96B",
+    "temperate_coniferous_forest": "#2E8B8B",
+    "boreal_forest": "#3D6FB0",
+    "tropical_grassland_savanna": "#F0C23B",
+    "temperate_grassland": "#EFE38F",
+    "flooded_grassland": "#8FD3E8",
+    "montane_grassland": "#C79BD2",
+    "tundra": "#8E7CC3",
+    "mediterranean_forest_woodland": "#D1495B",
+    "desert_xeric_shrubland": "#E2B48C",
+    "mangrove": "#7A1E6C",
+    "rock_and_ice": "#B7C4CF",
+}
+"""Biomes of WWF and RESOLVE: forests green to blue from the equator to the pole, open land yellow and brown."""
+
+CLASS_COLOURS: tuple[str, ...] = (
+    *(BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW),
+    *("#332288", "#882255", "#999933", "#44AA99", "#AA4499", "#661100", "#6699CC", "#3F3F3F"),
+)
+"""Colours of classes that have none of their own: Okabe and Ito's, then Tol's muted scheme (2021), commonest first."""
+
+OTHER = "#C4C4C4"
+"""Colour of all classes for which a legend has no room."""
+
+SIMULATED_NOTE = "simulated (miniature Earth)"
 
 _RC = {
     "font.family": "DejaVu Sans",
@@ -128,13 +175,37 @@ def land_cover_order(names: Iterable[str]) -> list[str]:
 
 
 def land_cover_colour(name: str) -> str:
-    """Colour of an IGBP class; grey for names outside it."""
+    """Colour of a class of `LAND_COVER_COLOURS`; grey for other names."""
     return LAND_COVER_COLOURS.get(name, "#9A9A9A")
+
+
+def class_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each class, commonest first: those of land cover or biomes where all are known, else by rank.
+
+    From the sixteenth class on that has no colour of its own, all are `OTHER`.
+    """
+    names = list(names)
+    for known in (LAND_COVER_COLOURS, BIOME_COLOURS):
+        if names and all(n in known for n in names):
+            return {n: known[n] for n in names}
+    spare = [*CLASS_COLOURS, *[OTHER] * len(names)]
+    return dict(zip(names, spare, strict=False))
 
 
 def readable(name: str) -> str:
     """A class or metric name as prose: ``open_shrubland`` -> open shrubland."""
     return name.replace("_", " ")
+
+
+_UNITS = {"c": "°C", "mm": "mm", "m": "m", "km": "km", "percent": "%", "kg": "kg", "t_ha": "t/ha", "mg_ha": "Mg/ha"}
+
+
+def with_unit(column: str) -> str:
+    """A column as prose, with the unit that its name ends in: ``temperature_c`` -> temperature (°C)."""
+    for end, unit in _UNITS.items():
+        if column.endswith(f"_{end}"):
+            return f"{readable(column.removesuffix(f'_{end}'))} ({unit})"
+    return readable(column)
 
 
 def panel_title(axes: Axes, letter: str, title: str = "") -> None:

@@ -16,7 +16,7 @@ YEAR = 365.25
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
 
-_CHUNK = 20_000  # sites whose pairwise distances are held at once
+_CHUNK = 20_000  # sites whose values are held several times over
 
 
 def year_of(days: ArrayLike) -> Floats:
@@ -88,21 +88,48 @@ def circular_median(doy: ArrayLike) -> Floats:
 
     NaN values are left out; a row without values gives NaN. With an even number of values it is the middle between the
     two inner ones, as for the ordinary median. Where several days are equally good (values spread evenly round the
-    year), the one that the earliest value leads to is taken.
+    year), it is the earliest of them in the year.
 
-    The sum of circular distances is piecewise linear and has its minima at values; unrolled around the best value, the
-    ordinary median is no worse than that value, hence a minimum too.
+    The circle is cut open between every two neighbours in turn. Along the line that a cut leaves, the ordinary median
+    is best; a line is never shorter than the circle, and for the circle's own median the cut opposite to it is as
+    short: so the best median of all cuts is the circle's.
     """
     doy = np.sort(np.asarray(doy, dtype=np.float64), axis=1)  # NaN go last
     out = np.full(len(doy), np.nan)
     rows = np.flatnonzero(np.isfinite(doy[:, 0])) if doy.shape[1] else np.empty(0, dtype=np.int64)
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
-        values = doy[part]
-        cost = np.nansum(np.abs(difference(values[:, :, None], values[:, None, :])), axis=1)
-        cost[np.isnan(values)] = np.inf
-        # Sums of equal terms in another order differ in their last bits, which must not decide between equal days.
-        best = (cost <= cost.min(axis=1, keepdims=True) + 1e-6).argmax(axis=1)
-        centre = values[np.arange(len(part)), best]
-        out[part] = wrap(centre + np.nanmedian(difference(values, centre[:, None]), axis=1))
+        out[part] = _median_of_cuts(doy[part])
     return out
+
+
+def _median_of_cuts(doy: Floats) -> Floats:
+    """Circular medians of rows of sorted values, NaN last, at least one value a row."""
+    n = np.isfinite(doy).sum(axis=1)[:, None]
+    width = int(n.max())
+    # The values once more, a year later: a cut before value k leaves the line of values k .. k + n - 1.
+    place = np.arange(2 * width)
+    line = np.take_along_axis(doy, place % n, axis=1) + YEAR * (place // n)
+    total = np.concatenate([np.zeros((len(doy), 1)), np.cumsum(line, axis=1)], axis=1)
+
+    def summed(first: NDArray[np.int64], after: NDArray[np.int64]) -> Floats:
+        return np.take_along_axis(total, after, axis=1) - np.take_along_axis(total, first, axis=1)
+
+    cut = np.minimum(np.arange(width), n - 1)
+    distance = summed(cut + n - n // 2, cut + n) - summed(cut, cut + n // 2)
+    inner = (np.take_along_axis(line, cut + (n - 1) // 2, axis=1) + np.take_along_axis(line, cut + n // 2, axis=1)) / 2
+    # Sums of equal terms in another order differ in their last bits, which must not decide between equal days.
+    best = distance <= distance.min(axis=1, keepdims=True) + 1e-6
+    return np.where(best, wrap(inner), np.inf).min(axis=1)
+
+
+def plain_median(doy: ArrayLike) -> Floats:
+    """Median day of year of each row, shape (n, years) -> (n,), on a line from 1 to 366: wrong where values lie on both
+    sides of New Year. NaN values are left out; a row without values gives NaN."""
+    doy = np.sort(np.asarray(doy, dtype=np.float64), axis=1)  # NaN go last
+    n = np.isfinite(doy).sum(axis=1)[:, None]
+    if not doy.shape[1]:
+        return np.full(len(doy), np.nan)
+    # Rows without values take the first of theirs, which is NaN.
+    inner = [np.take_along_axis(doy, np.maximum(at, 0), axis=1)[:, 0] for at in ((n - 1) // 2, n // 2)]
+    return np.where(n[:, 0] > 0, (inner[0] + inner[1]) / 2, np.nan)

@@ -1,87 +1,83 @@
-"""MCD12Q2 v6.1 at many sites, from Earth Engine in few requests."""
+"""What stands in MCD12Q2 v6.1 (MODIS land cover dynamics, yearly, 500 m), and which of its cycles is taken.
+
+Layers as in the product's user guide (Gray, Sulla-Menashe, Friedl 2022). Each has up to two vegetation cycles a year:
+cycle 1 is written ``Greenup_1`` here and on Earth Engine, ``Greenup_0`` by AppEEARS, and is the first of the third axis
+of ``Greenup`` in the files.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from greenup.errors import UserError
 from greenup.phenology.fill import DATES
+
+Cycle = Literal["first", "second", "largest"]
+Floats = NDArray[np.float64]
 
 ATTRIBUTION = "Phenology: MCD12Q2 v6.1 (Friedl, Gray, Sulla-Menashe 2022), doi:10.5067/MODIS/MCD12Q2.061."
 
-SITES_A_REQUEST = 2000
-"""Points sampled at once, all years and dates together; the service answers with at most 5 000 features."""
+FILL = 32767
+"""Value of every layer for no data."""
 
-_FILL = 32767
-# First cycle of the year. `toBands` puts the image's index in front of the band: 2001_01_01_Greenup_1.
-_BAND = rf"(\d{{4}})_\d\d_\d\d_({'|'.join(name.capitalize() for name in DATES)})_1"
+FIRST_DAY, LAST_DAY = 11_138, 32_766
+"""Valid range of the dates (days since 1970-01-01): 2000-06-30 and on."""
+
+DATE_LAYERS: tuple[str, ...] = tuple(name.capitalize() for name in DATES)
+QUALITY, AMPLITUDE, CYCLES = "QA_Overall", "EVI_Amplitude", "NumCycles"
 
 
-def sample_mcd12q2(sites: pd.DataFrame, collection: str, years: tuple[int, int]) -> pd.DataFrame:
-    """Dates of the first cycle of each year at the 500 m pixel of each site: site_id, year, and the four dates (days
-    since 1970-01-01, NaN where the product has none).
+def layers_of(cycle: Cycle, max_quality: int | None) -> tuple[str, ...]:
+    """Layers with their cycle's number (Greenup_1, ...) that `choose_cycle` needs."""
+    names = list(DATE_LAYERS)
+    if max_quality is not None:
+        names.append(QUALITY)
+    if cycle == "largest":
+        names.append(AMPLITUDE)
+    return tuple(f"{name}_{number}" for number in _numbers(cycle) for name in names)
 
-    One request per `SITES_A_REQUEST` sites. Raises `UserError` when Earth Engine refuses the account, the collection or
-    the request; what may pass is tried again by the client itself.
+
+def _numbers(cycle: Cycle) -> tuple[int, ...]:
+    return {"first": (1,), "second": (2,), "largest": (1, 2)}[cycle]
+
+
+def split_layer(layer: str) -> tuple[str, int]:
+    """A layer's name in the product and its cycle's number: Greenup_1 -> Greenup, 1. NumCycles counts as cycle 1."""
+    name, _, number = layer.rpartition("_")
+    return (layer, 1) if layer == CYCLES else (name, int(number))
+
+
+def choose_cycle(layers: Mapping[str, Floats], cycle: Cycle, max_quality: int | None) -> Floats:
+    """The four dates of the cycle that is asked for, shape (n, 4), NaN where there is none.
+
+    ``layers``: the layers that `layers_of` names, each of shape (n,), NaN for no data. ``max_quality``: cycles whose
+    overall quality (0 best .. 3 poor) is worse, or not known, count as none. ``largest`` is the cycle of larger EVI
+    amplitude among those; cycle 1 when both are equal.
     """
-    import ee
-
-    from greenup.imagery.earthengine import initialise
-
-    initialise()
-    # End dates are exclusive in Earth Engine.
-    images = ee.ImageCollection(collection).filterDate(f"{years[0]}-01-01", f"{years[1] + 1}-01-01")
-    stack = images.toBands().select(_BAND)
-    parts = []
-    for start in range(0, len(sites), SITES_A_REQUEST):
-        chunk = sites.iloc[start : start + SITES_A_REQUEST]
-        points = ee.FeatureCollection(
-            [
-                ee.Feature(ee.Geometry.Point([lon, lat]), {"at": i})
-                for i, (lon, lat) in enumerate(zip(chunk["lon"].tolist(), chunk["lat"].tolist(), strict=True))
-            ]
-        )
-        try:
-            # No scale or projection: the product's own pixels. Masked values give no property at all.
-            answer = stack.reduceRegions(collection=points, reducer=ee.Reducer.first()).getInfo()
-        except ee.EEException as error:
-            raise UserError(
-                f"phenology: Earth Engine could not sample {collection}: {error}",
-                "check phenology.collection and the account's quota, then run again",
-            ) from error
-        parts.append(parse_features(answer["features"], chunk["site_id"].to_numpy(dtype=object)))
-    table = pd.concat(parts, ignore_index=True)
-    if table.empty:
-        raise UserError(
-            f"phenology: {collection} has no dates in {years[0]}-{years[1]} at any site", "mend phenology.years"
-        )
-    return table
+    found = []
+    for number in _numbers(cycle):
+        dates = np.stack([np.asarray(layers[f"{name}_{number}"], dtype=np.float64) for name in DATE_LAYERS], axis=1)
+        if max_quality is not None:
+            # NaN is not below anything.
+            dates[~(np.asarray(layers[f"{QUALITY}_{number}"]) <= max_quality)] = np.nan
+        found.append(dates)
+    if cycle != "largest":
+        return found[0]
+    size = [
+        np.where(np.isfinite(dates).any(axis=1), np.nan_to_num(layers[f"{AMPLITUDE}_{number}"], nan=0.0), -np.inf)
+        for number, dates in zip(_numbers(cycle), found, strict=True)
+    ]
+    return np.where((size[1] > size[0])[:, None], found[1], found[0])
 
 
-def parse_features(features: Iterable[Mapping[str, Any]], site_ids: np.ndarray) -> pd.DataFrame:
-    """The features of one answer as rows site_id, year, greenup, maturity, senescence, dormancy.
-
-    The property ``at`` of a feature is its site's position in ``site_ids``. Absent, null and fill values are NaN; a
-    year without any date has no row.
-    """
-    found: dict[tuple[int, int], dict[str, float]] = {}
-    for feature in features:
-        properties = feature["properties"]
-        for key, value in properties.items():
-            match = re.fullmatch(_BAND, key)
-            if match is None or value is None or value == _FILL:
-                continue
-            row = found.setdefault((int(properties["at"]), int(match[1])), {})
-            row[match[2].lower()] = float(value)
-    order = sorted(found)
-    table = pd.DataFrame(
-        {"site_id": [site_ids[at] for at, _ in order], "year": np.array([year for _, year in order], dtype=np.int64)}
-    )
-    for name in DATES:
-        table[name] = np.array([found[key].get(name, np.nan) for key in order], dtype=np.float64)
-    return table
+def known(layer: str, values: NDArray) -> Floats:
+    """Stored values of a layer as float64, NaN for fill and for days outside the valid range."""
+    out = np.array(values, dtype=np.float64)
+    bad = out == FILL
+    if layer in DATE_LAYERS:
+        bad |= ~((out >= FIRST_DAY) & (out <= LAST_DAY))
+    out[bad] = np.nan
+    return out

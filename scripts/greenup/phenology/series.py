@@ -1,11 +1,15 @@
 """Phenological dates from a series of vegetation index at one place, after the definitions of MCD12Q2.
 
-MCD12Q2's user guide (Friedl et al. 2022, collection 6.1): the series is smoothed on a daily grid, cycles between two
-minima are found, and the dates are where the curve crosses 15 % and 90 % of the amplitude, upwards before and downwards
-after the peak. As there, the amplitude before the peak counts from the minimum before it, the one after from the
-minimum after; a cycle whose amplitude is below 0.1 is none. Differences to the product: a Whittaker smoother in place
-of a spline, one cycle a year, greenup and dormancy at the crossing next to the peak, and no date is given where
+MCD12Q2's user guide (Gray, Sulla-Menashe and Friedl 2022, collection 6.1): observations under snow are replaced by the
+place's value without snow and without leaves, the series is smoothed on a daily grid, cycles between two minima are
+found, and the dates are where the curve crosses 15 % and 90 % of the amplitude, upwards before and downwards after the
+peak. As there, the amplitude before the peak counts from the minimum before it, the one after from the minimum after; a
+cycle whose amplitude is below 0.1 is none. Differences to the product: a penalised smoother in place of its spline, one
+cycle a year (the largest), greenup and dormancy at the crossing next to the peak, and no date is given where
 observations do not support it.
+
+The levels are shares of an amplitude, so any index that rises with leaves will do: EVI, EVI2, NDVI. NDVI saturates over
+closed canopies: its plateau is longer than that of EVI, so that all four dates lie further from the peak.
 """
 
 from __future__ import annotations
@@ -13,10 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solveh_banded
+from numpy.typing import ArrayLike
 
-from greenup.phenology.doy import YEAR, year_of
+from greenup.phenology.doy import YEAR
+from greenup.phenology.smooth import Flags, Floats, fill_snow, smooth_daily
 
 LOW, HIGH = 0.15, 0.90
 """Shares of the amplitude at greenup and dormancy, and at maturity and senescence (MCD12Q2)."""
@@ -25,110 +29,112 @@ MIN_AMPLITUDE = 0.1
 """Smallest amplitude (EVI units) that is a cycle (MCD12Q2). The year's first two harmonics alone must have it as well:
 peaks and troughs of haze over an evergreen canopy add up to an amplitude, but not to a wave of the year."""
 
-PERIOD_DAYS = 40.0
-"""Waves of this period come through smoothing with half their height; shorter ones are noise, longer ones season."""
-
-MIN_NOISE = 0.02
-"""Noise (EVI units) that every observation is granted, lest the bends of a perfect series count as outliers."""
-
 MAX_GAP_DAYS = 60.0
-"""A date inside a longer gap between clear observations is not given."""
+"""A date inside a longer gap between observations is not given; nor is one of a cycle whose peak lies in one."""
 
 _MARGIN = 75  # days beyond a segment in which its minima may lie
-
-Floats = NDArray[np.float64]
+_SEEN = 0.75  # share of a segment between the first and the last observation
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """One vegetation cycle: the ``year`` in which its segment is centred; dates in days since 1970-01-01."""
+    """One vegetation cycle: the ``year`` in which its segment is centred; dates in days since 1970-01-01.
+
+    ``start``, ``peak`` and ``stop``: days of the minimum before, the maximum and the minimum after; ``low_before``,
+    ``high`` and ``low_after``: the smoothed index there, between which the shares are counted.
+    """
 
     year: int
     greenup: float
     maturity: float
     senescence: float
     dormancy: float
+    start: float
+    peak: float
+    stop: float
+    low_before: float
+    high: float
+    low_after: float
+
+    @property
+    def levels(self) -> tuple[float, float, float, float]:
+        """The index at greenup, maturity, senescence and dormancy."""
+        rise, fall = self.high - self.low_before, self.high - self.low_after
+        return (
+            self.low_before + LOW * rise,
+            self.low_before + HIGH * rise,
+            self.low_after + HIGH * fall,
+            self.low_after + LOW * fall,
+        )
 
 
-def whittaker(values: Floats, weights: Floats, stiffness: Floats | float) -> Floats:
-    """Penalised least squares on an even grid: minimise sum w (v - z)^2 + stiffness sum (second difference of z)^2.
+@dataclass(frozen=True)
+class Found:
+    """The cycles of a place in order of time, or why there are none: ``cause`` is no_data or no_cycle, else None.
 
-    (Eilers 2003, doi:10.1021/ac034173t.) ``weights`` of 0 are gaps, which are bridged smoothly. Shape (n,), n >= 3.
+    no_cycle: at least one year was seen well enough, and none of those has a wave of the least amplitude (evergreen,
+    bare, under snow throughout). no_data: no year was seen well enough to say.
     """
-    n = len(values)
-    upper = np.zeros((3, n))
-    upper[2] = 6.0
-    upper[2, [0, -1]], upper[2, [1, -2]] = 1.0, 5.0
-    upper[1, 1:] = -4.0
-    upper[1, [1, -1]] = -2.0
-    upper[0, 2:] = 1.0
-    if n == 3:
-        upper[2, 1], upper[1, 1:] = 4.0, -2.0
-    upper *= stiffness
-    upper[2] += weights + 1e-9
-    return solveh_banded(upper, weights * values, check_finite=False)
+
+    cycles: list[Cycle]
+    cause: str | None
 
 
-def smooth_daily(days: Floats, evi: Floats) -> tuple[Floats, Floats]:
-    """A daily curve through clear observations: (day numbers, values).
+def find_cycles(
+    days: ArrayLike,
+    values: ArrayLike,
+    snow: ArrayLike | None = None,
+    *,
+    min_observations: int,
+    min_amplitude: float = MIN_AMPLITUDE,
+) -> Found:
+    """The yearly cycles of one place, from observations without cloud.
 
-    ``days`` (ascending, since 1970-01-01) and ``evi``: shape (n,). Outliers lose their weight in three rounds of
-    Tukey's bisquare, dips more than rises, since unseen cloud and haze only lower the index; their scale is the robust
-    standard deviation around the curve (1.4826 times the median absolute deviation).
+    ``days``: days since 1970-01-01, in any order, fractions allowed; ``values``: their index, -1..1; ``snow``: whether
+    the ground lay under snow (its value is then of no importance); shape (n,), NaN left out. A cycle needs
+    ``min_observations`` (those under snow included) in its year, a rise and a fall of ``min_amplitude``, and no date in
+    a gap longer than `MAX_GAP_DAYS`. Never is a date made up.
     """
-    first = int(np.floor(days[0]))
-    grid = np.arange(first, int(np.floor(days[-1])) + 1, dtype=np.float64)
-    at = np.floor(days).astype(np.int64) - first
-    count = np.bincount(at, minlength=len(grid)).astype(np.float64)
-    # Stiffness for a fixed cut-off whatever the revisit time: a wave of frequency w keeps density / (density + s w^4).
-    stiffness = count.mean() * (PERIOD_DAYS / (2 * np.pi)) ** 4
-    robust = np.ones(len(days))
-    curve = np.zeros_like(grid)
-    for _ in range(4):
-        weight = np.bincount(at, weights=robust, minlength=len(grid))
-        total = np.bincount(at, weights=robust * evi, minlength=len(grid))
-        mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-        curve = whittaker(mean, weight, stiffness)
-        residual = evi - curve[at]
-        noise = 1.4826 * float(np.median(np.abs(residual)))
-        scale = np.where(residual < 0, 4.0, 6.0) * max(noise, MIN_NOISE)
-        robust = np.clip(1.0 - (residual / scale) ** 2, 0.0, None) ** 2
-    return grid, curve
+    days, values, snow = usable(days, values, snow)
+    if len(days) < min_observations or days[-1] - days[0] < _SEEN * YEAR:
+        return Found([], "no_data")
+    if np.count_nonzero(~snow) < min_observations:
+        return Found([], "no_cycle" if snow.mean() > 0.5 else "no_data")
+    values = fill_snow(values, snow)
+    grid, curve = smooth_daily(days, values, snow)
+    cycles, is_flat = [], False
+    for year, start in _segments(grid, curve):
+        if np.count_nonzero((days >= start) & (days < start + YEAR)) < min_observations:
+            continue
+        outcome = _date_segment(year, start, grid, curve, days, min_amplitude)
+        if isinstance(outcome, Cycle):
+            cycles.append(outcome)
+        is_flat |= outcome == "no_cycle"
+    if cycles:
+        return Found(cycles, None)
+    return Found([], "no_cycle" if is_flat else "no_data")
 
 
-def find_cycles(days: ArrayLike, evi: ArrayLike, *, min_observations: int) -> list[Cycle]:
-    """The yearly cycles of one place, from clear observations.
-
-    ``days``: days since 1970-01-01, in any order; ``evi``: their values, -1..1; shape (n,), NaN left out. A cycle needs
-    ``min_observations`` in its year and no date inside a long gap; an empty list means that there is no cycle
-    (evergreen, bare, too few observations). Never is a date made up.
-    """
-    days, evi = np.asarray(days, dtype=np.float64), np.asarray(evi, dtype=np.float64)
-    good = np.isfinite(days) & np.isfinite(evi) & (np.abs(evi) <= 1.0)
+def usable(days: ArrayLike, values: ArrayLike, snow: ArrayLike | None = None) -> tuple[Floats, Floats, Flags]:
+    """Days, values and snow of the observations that can be used, in order of time."""
+    days, values = np.asarray(days, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    snow = np.zeros(len(days), dtype=bool) if snow is None else np.asarray(snow, dtype=bool)
+    good = np.isfinite(days) & (snow | (np.abs(values) <= 1.0))
     order = np.argsort(days[good], kind="stable")
-    days, evi = days[good][order], evi[good][order]
-    if len(days) < min_observations or days[-1] - days[0] < 0.75 * YEAR:
-        return []
-    grid, curve = smooth_daily(days, evi)
-    cycles = []
-    for start in _segments(grid, curve):
-        cycle = _date_segment(start, grid, curve, days, min_observations)
-        if cycle is not None:
-            cycles.append(cycle)
-    return cycles
+    return days[good][order], values[good][order], snow[good][order]
 
 
-def _segments(grid: Floats, curve: Floats) -> Floats:
-    """First days of the yearly segments: a year around each mean peak, from half a year before it.
+def _segments(grid: Floats, curve: Floats) -> list[tuple[int, float]]:
+    """Year and first day of the yearly segments: a year around each mean peak, from half a year before it.
 
     The mean peak comes from the first harmonic of the year, a phase that noise and single odd years hardly move; so
-    segments are the same in both hemispheres, though southern peaks lie around New Year.
+    segments are the same in both hemispheres, though southern peaks lie around New Year. The year is counted in mean
+    years, so that peaks on 1 January never fall twice into one calendar year.
     """
     _, cos, sin = np.linalg.lstsq(_waves(grid, 1), curve, rcond=None)[0]
-    peak = (np.arctan2(sin, cos) / (2 * np.pi) % 1.0) * YEAR
-    first = np.floor((grid[0] - peak) / YEAR) * YEAR + peak
-    peaks = np.arange(first, grid[-1] + YEAR, YEAR)
-    return peaks - YEAR / 2
+    phase = np.arctan2(sin, cos) / (2 * np.pi) % 1.0
+    first, last = np.floor(grid[0] / YEAR - phase), np.ceil(grid[-1] / YEAR - phase)
+    return [(1970 + int(k), (k + phase - 0.5) * YEAR) for k in np.arange(first, last + 1)]
 
 
 def _waves(days: Floats, number: int) -> Floats:
@@ -145,34 +151,37 @@ def _harmonics(days: Floats, values: Floats, number: int) -> Floats:
     return waves @ np.linalg.lstsq(waves, values, rcond=None)[0]
 
 
-def _date_segment(start: float, grid: Floats, curve: Floats, days: Floats, min_observations: int) -> Cycle | None:
+def _date_segment(
+    year: int, start: float, grid: Floats, curve: Floats, days: Floats, min_amplitude: float
+) -> Cycle | str:
+    """The cycle of a segment, or why it has none."""
     inner = np.flatnonzero((grid >= start) & (grid < start + YEAR))
-    # At least three quarters of a segment must be seen, and both flanks of its peak.
-    if len(inner) < 0.75 * YEAR:
-        return None
-    peak = int(inner[curve[inner].argmax()])
-    before = np.flatnonzero((grid >= start - _MARGIN) & (grid <= grid[peak]))
-    after = np.flatnonzero((grid >= grid[peak]) & (grid < start + YEAR + _MARGIN))
+    if len(inner) < _SEEN * YEAR:
+        return "no_data"
+    top = int(inner[curve[inner].argmax()])
+    # A peak inside a long gap is no measurement. A minimum may lie in one: where nobody saw the ground at rest, the
+    # curve dips in the gap, its lower crossing too lies there, and no date is given.
+    if gap_at(days, grid[top : top + 1])[0] > MAX_GAP_DAYS:
+        return "no_data"
+    before = np.flatnonzero((grid >= start - _MARGIN) & (grid <= grid[top]))
+    after = np.flatnonzero((grid >= grid[top]) & (grid < start + YEAR + _MARGIN))
     left, right = int(before[curve[before].argmin()]), int(after[curve[after].argmin()])
-    rise, fall = curve[peak] - curve[left], curve[peak] - curve[right]
-    if min(rise, fall) < MIN_AMPLITUDE:
-        return None
-    if np.ptp(_harmonics(grid[inner], curve[inner], 2)) < MIN_AMPLITUDE:
-        return None
-    if np.count_nonzero((days >= start) & (days < start + YEAR)) < min_observations:
-        return None
-    up, rising = grid[left : peak + 1], curve[left : peak + 1]
+    low_before, high, low_after = float(curve[left]), float(curve[top]), float(curve[right])
+    rise, fall = high - low_before, high - low_after
+    if min(rise, fall) < min_amplitude or np.ptp(_harmonics(grid[inner], curve[inner], 2)) < min_amplitude:
+        return "no_cycle"
+    up, rising = grid[left : top + 1], curve[left : top + 1]
     # The fall is dated as a rise in reversed time.
-    down, falling = -grid[peak : right + 1][::-1], curve[peak : right + 1][::-1]
+    down, falling = -grid[top : right + 1][::-1], curve[top : right + 1][::-1]
     dates = (
-        _leaves(up, rising, curve[left] + LOW * rise),
-        _reaches(up, rising, curve[left] + HIGH * rise),
-        -_reaches(down, falling, curve[right] + HIGH * fall),
-        -_leaves(down, falling, curve[right] + LOW * fall),
+        _leaves(up, rising, low_before + LOW * rise),
+        _reaches(up, rising, low_before + HIGH * rise),
+        -_reaches(down, falling, low_after + HIGH * fall),
+        -_leaves(down, falling, low_after + LOW * fall),
     )
-    if any(_gap_at(days, date) > MAX_GAP_DAYS for date in dates):
-        return None
-    return Cycle(int(year_of(start + YEAR / 2)), *dates)
+    if (gap_at(days, np.array(dates)) > MAX_GAP_DAYS).any():
+        return "no_data"
+    return Cycle(year, *dates, float(grid[left]), float(grid[top]), float(grid[right]), low_before, high, low_after)
 
 
 def _reaches(days: Floats, values: Floats, level: float) -> float:
@@ -194,9 +203,9 @@ def _between(days: Floats, values: Floats, level: float, at: int) -> float:
     return float(days[at - 1] + share * (days[at] - days[at - 1]))
 
 
-def _gap_at(days: Floats, date: float) -> float:
-    """Length (days) of the gap between observations in which a date lies; infinite outside all of them."""
-    i = int(np.searchsorted(days, date))
-    if i == 0 or i == len(days):
-        return 0.0 if days[min(i, len(days) - 1)] == date else np.inf
-    return float(days[i] - days[i - 1])
+def gap_at(days: Floats, dates: Floats) -> Floats:
+    """Length (days) of the gap between observations in which each date lies; infinite outside all of them."""
+    edges = np.concatenate([[-np.inf], days, [np.inf]])
+    before = np.searchsorted(days, dates, side="right")  # position in ``edges`` of the last observation not after it
+    gap = edges[np.minimum(before + 1, len(edges) - 1)] - edges[before]
+    return np.where(edges[before] == dates, 0.0, gap)

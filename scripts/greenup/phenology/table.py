@@ -11,10 +11,8 @@ from scipy.spatial import cKDTree
 from greenup.errors import UserError
 from greenup.phenology.doy import year_of
 from greenup.phenology.fill import DATES
+from greenup.phenology.mcd12q2 import DATE_LAYERS, FILL, Cycle, choose_cycle, layers_of, split_layer
 from greenup.sites.sphere import chord_of, unit_vectors
-
-FILL = 32767
-"""MCD12Q2's value for no date (user guide)."""
 
 PIXEL_KM = 0.5
 """A row given by lon and lat belongs to the nearest site within this distance, one pixel of the product."""
@@ -25,42 +23,57 @@ _MEND = (
 )
 
 
-def read_dates(file: str, sites: pd.DataFrame) -> pd.DataFrame:
+def read_dates(
+    file: str, sites: pd.DataFrame, *, cycle: Cycle = "first", max_quality: int | None = None
+) -> pd.DataFrame:
     """The dates of ``sites`` in a CSV or Parquet table: site_id, year, greenup, maturity, senescence, dormancy (days
     since 1970-01-01, NaN where there is none).
 
-    Rows of other places are left out. Raises `UserError` with file, row, column and value when a column is missing, a
-    value is no day near its year, a site's year stands twice, or no row belongs to a site.
+    Columns are named as the product's layers, in any case. Cycle 1 may go without its suffix (Greenup or Greenup_1);
+    cycle 2 is Greenup_2 and so on. ``max_quality`` needs QA_Overall, ``cycle: largest`` both cycles and their
+    EVI_Amplitude; see `mcd12q2.choose_cycle`. Rows of other places are left out. Raises `UserError` with file, row,
+    column and value when a column is missing, a value is no day near its year, a site's year stands twice, or no row
+    belongs to a site.
     """
     path = Path(file)
     table = _read(path)
-    found = {name: _column(table, name, path) for name in DATES}
+    columns = {layer: _column(table, layer, path) for layer in layers_of(cycle, max_quality)}
     if "year" not in table:
         raise UserError(f"{path}: column 'year' is missing; the file has: {', '.join(table.columns)}", _MEND)
     year = _numbers(table, "year", path)
     if (bad := ~np.isfinite(year)).any():
         raise UserError(f"{path}: row {int(bad.argmax()) + 1}, column 'year': no value", _MEND)
+    layers = {}
+    for layer, column in columns.items():
+        values = _numbers(table, column, path)
+        values[values == FILL] = np.nan
+        if split_layer(layer)[0] in DATE_LAYERS:
+            _check_days(values, year, column, path)
+        layers[layer] = values
     out = pd.DataFrame({"site_id": _site_ids(table, sites, path), "year": year.astype(np.int64)})
-    for name, column in found.items():
-        days = _numbers(table, column, path)
-        days[days == FILL] = np.nan
-        # A cycle's dates may lie in the year before or after the one it is counted to, never further off.
-        far = np.abs(year_of(days) - year) > 1
-        if far.any():
-            row = int(far.argmax())
-            hint = "it looks like a day of year; " if 0 < days[row] <= 366 else ""
-            raise UserError(
-                f"{path}: row {row + 1}, column {column!r}: {days[row]:g} is no day of {year[row]:.0f}",
-                f"{hint}write days since 1970-01-01, and {FILL} where there is no date",
-            )
-        out[name] = days
+    out[list(DATES)] = choose_cycle(layers, cycle, max_quality)
     out = out[out["site_id"].notna()].reset_index(drop=True)
     if out.empty:
         raise UserError(f"{path}: none of its rows belongs to a site of this dataset", "check site_id, or lon and lat")
     if (twice := out.duplicated(["site_id", "year"])).any():
         first = out[twice].iloc[0]
-        raise UserError(f"{path}: site {first['site_id']}, year {first['year']} stands twice", "keep one cycle a year")
+        raise UserError(
+            f"{path}: site {first['site_id']}, year {first['year']} stands twice",
+            "write one row a site and year; a second cycle goes into columns Greenup_2, ...",
+        )
     return out
+
+
+def _check_days(days: np.ndarray, year: np.ndarray, column: str, path: Path) -> None:
+    # A cycle's dates may lie in the year before or after the one it is counted to, never further off.
+    far = np.abs(year_of(days) - year) > 1
+    if far.any():
+        row = int(far.argmax())
+        hint = "it looks like a day of year; " if 0 < days[row] <= 366 else ""
+        raise UserError(
+            f"{path}: row {row + 1}, column {column!r}: {days[row]:g} is no day of {year[row]:.0f}",
+            f"{hint}write days since 1970-01-01, and {FILL} where there is no date",
+        )
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -76,15 +89,23 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _column(table: pd.DataFrame, name: str, path: Path) -> str:
-    """The file's name of a date: Greenup, greenup or Greenup_1."""
-    for column in table.columns:
-        if column.lower().removesuffix("_1") == name:
-            return column
-    raise UserError(
-        f"{path}: column {name.capitalize()!r} is missing; the file has: {', '.join(table.columns)}",
-        f"the evi rule needs all four dates: {_MEND}",
-    )
+def _column(table: pd.DataFrame, layer: str, path: Path) -> str:
+    """The file's name of a layer: Greenup_1 may be greenup_1, Greenup or greenup."""
+    name, number = split_layer(layer)
+    wanted = {layer.lower(), name.lower()} if number == 1 else {layer.lower()}
+    found = [column for column in table.columns if column.lower() in wanted]
+    if len(found) > 1:
+        raise UserError(f"{path}: columns {found[0]!r} and {found[1]!r} are the same layer", "keep one of them")
+    if found:
+        return found[0]
+    if name in DATE_LAYERS:
+        why = f"the evi rule needs all four dates: {_MEND}"
+    else:
+        why = f"phenology.{'max_quality' if name == 'QA_Overall' else 'cycle: largest'} needs it"
+    if number == 2:
+        why += "; without second cycles write cycle: first"
+    shown = name if number == 1 else layer
+    raise UserError(f"{path}: column {shown!r} is missing; the file has: {', '.join(table.columns)}", why)
 
 
 def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
@@ -100,7 +121,8 @@ def _site_ids(table: pd.DataFrame, sites: pd.DataFrame, path: Path) -> np.ndarra
     names = sites["site_id"].to_numpy(dtype=object)
     if "site_id" in table:
         given = table["site_id"].astype("string").str.strip().to_numpy(dtype=object, na_value=None)
-        return np.where(np.isin(given.astype(str), names.astype(str)), given, None)
+        at = pd.Index(names).get_indexer(given)
+        return np.where(at >= 0, names[at], None)
     if not {"lon", "lat"} <= set(table.columns):
         raise UserError(f"{path}: column 'site_id' is missing, and so are lon and lat", _MEND)
     lon, lat = _numbers(table, "lon", path), _numbers(table, "lat", path)

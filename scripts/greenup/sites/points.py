@@ -1,7 +1,8 @@
-"""The user's own points, from CSV or GeoPackage, with errors that say where the file is wrong."""
+"""The user's own points, from CSV, GeoPackage or GeoJSON, with errors that say where the file is wrong."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import pandas as pd
 
 from greenup.config.sites import PointSites
 from greenup.errors import UserError
+from greenup.sites.region import in_region
+
+_log = logging.getLogger(__name__)
 
 _LIMITS = {"lon": 180.0, "lat": 90.0}
 _MEND_COLUMNS = "a CSV of points has columns lon and lat (degrees, WGS 84), and may have site_id and stratum"
@@ -18,9 +22,10 @@ def sample_points(name: str, sites: PointSites) -> pd.DataFrame:
     """Sites of the user's file: site_id, lon, lat, and stratum where the file has it.
 
     Rows are numbered as in the file (a CSV's header is line 1). Without a column site_id the sites are named
-    point_000000, point_000001, ... in the file's order. Raises `UserError` with file, line, column and value for
-    missing columns, values that are no numbers or out of range, places or names that stand twice, and files that cannot
-    be read.
+    point_000000, point_000001, ... in the file's order. With ``region`` points outside it are left out, and the others
+    keep their names. Raises `UserError` with file, line, column and value for missing columns, values that are no
+    numbers or out of range, places or names that stand twice, and files that cannot be read; and for a region without
+    points.
     """
     path = Path(sites.file)
     if not path.is_file():
@@ -53,7 +58,14 @@ def sample_points(name: str, sites: PointSites) -> pd.DataFrame:
             raise UserError(
                 f"{at(row)}: {shown} stands already in {row_word} {int(same.argmax()) + first}", "drop one of the two"
             )
-    return table[[c for c in ("site_id", "lon", "lat", "stratum") if c in table]]
+    table = table[[c for c in ("site_id", "lon", "lat", "stratum") if c in table]]
+    inside = in_region(table["lon"].to_numpy(), table["lat"].to_numpy(), sites.region)
+    if inside.all():
+        return table
+    if not inside.any():
+        raise UserError(f"{path}: none of the {len(table)} points lies in sites.region", "widen or drop sites.region")
+    _log.info("%s: %d of %d points lie outside the region and are left out", name, (~inside).sum(), len(table))
+    return table[inside].reset_index(drop=True)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

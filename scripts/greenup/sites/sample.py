@@ -6,39 +6,41 @@ import logging
 
 import pandas as pd
 
-from greenup.config.sites import CitySites, GridSites, PointSites, Sites, UniformSites
+from greenup.config.sites import CitySites, EcoregionSites, GridSites, PointSites, Sites, UniformSites
 from greenup.schemas import SITES
+from greenup.sites.attributes import add_attributes
 from greenup.sites.cities import sample_cities
-from greenup.sites.covariates import add_covariates
+from greenup.sites.ecoregion import sample_ecoregion
 from greenup.sites.grid import sample_grid
 from greenup.sites.order import order_and_shard
-from greenup.sites.packaged import ATTRIBUTION
 from greenup.sites.points import sample_points
+from greenup.sites.sources import SiteData
 from greenup.sites.uniform import sample_uniform
-
-__all__ = ["ATTRIBUTION", "sample_sites"]
 
 _log = logging.getLogger(__name__)
 
 
-def sample_sites(name: str, sites: Sites, *, shards: int, seed: int) -> pd.DataFrame:
+def sample_sites(name: str, sites: Sites, data: SiteData, *, shards: int, seed: int) -> pd.DataFrame:
     """The sites of dataset ``name`` in spatial order, as the `SITES` table.
 
-    ``sites`` is the dataset's block; ``shards`` the number of equal runs of rows. The same (name, block, seed) gives
-    the same places whatever the number of shards. Raises `UserError` for an empty shard, a region with too little land,
-    or a points file that is wrong.
+    ``sites`` is the dataset's block, ``data`` the files behind land, regions of stratification and attributes;
+    ``shards`` the number of equal runs of rows. The same (name, block, data, seed) gives the same places whatever the
+    number of shards. Raises `UserError` for an empty shard, a region with too little land or room, and files that are
+    wrong.
     """
     match sites:
         case GridSites():
-            table = sample_grid(name, sites, seed=seed)
+            table = sample_grid(name, sites, data, seed=seed)
         case CitySites():
-            table = sample_cities(name, sites, seed=seed)
+            table = sample_cities(name, sites, data, seed=seed)
         case UniformSites():
-            table = sample_uniform(name, sites, seed=seed)
+            table = sample_uniform(name, sites, data, seed=seed)
+        case EcoregionSites():
+            table = sample_ecoregion(name, sites, data, seed=seed)
         case PointSites():
             table = sample_points(name, sites)
         case _:
             raise TypeError(sites)
-    table = add_covariates(order_and_shard(name, table, shards))
+    table = add_attributes(order_and_shard(name, table, shards), data)
     _log.info("%s: %d sites in %d shards, %d strata", name, len(table), shards, table["stratum"].nunique())
     return SITES.check(table, f"sites of {name}")

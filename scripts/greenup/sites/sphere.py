@@ -37,8 +37,9 @@ def great_circle_km(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: Arr
 
 
 def wrap_lon(lon: ArrayLike) -> Floats:
-    """Longitudes in [-180, 180)."""
-    return (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
+    """Longitudes in [-180, 180); those that are there already stay as they are, to the last bit."""
+    lon = np.asarray(lon, dtype=np.float64)
+    return np.where((lon >= -180.0) & (lon < 180.0), lon, (lon + 180.0) % 360.0 - 180.0)
 
 
 def offset(lon: ArrayLike, lat: ArrayLike, east_km: ArrayLike, north_km: ArrayLike) -> tuple[Floats, Floats]:
@@ -53,12 +54,3 @@ def offset(lon: ArrayLike, lat: ArrayLike, east_km: ArrayLike, north_km: ArrayLi
     sin_lat = np.sin(lat) * np.cos(angle) + np.cos(lat) * np.sin(angle) * np.cos(bearing)
     turned = np.arctan2(np.sin(bearing) * np.sin(angle) * np.cos(lat), np.cos(angle) - np.sin(lat) * sin_lat)
     return wrap_lon(lon + np.degrees(turned)), np.degrees(np.arcsin(np.clip(sin_lat, -1.0, 1.0)))
-
-
-def inside(lon: ArrayLike, lat: ArrayLike, region: tuple[float, float, float, float] | None) -> NDArray[np.bool_]:
-    """Whether points lie in [west, south, east, north] (degrees, borders included); all do when ``region`` is None."""
-    lon, lat = np.asarray(lon), np.asarray(lat)
-    if region is None:
-        return np.ones(lon.shape, dtype=bool)
-    west, south, east, north = region
-    return (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
+
 import pandas as pd
 
 from greenup.config.sites import UniformSites
-from greenup.sites.draw import draw_until
-from greenup.sites.packaged import is_land
+from greenup.sites.draw import Bools, Floats, draw_until, thin, uniform_in
+from greenup.sites.land import on_land
+from greenup.sites.region import bounds_of, in_region
+from greenup.sites.sources import SiteData
 
 
-def sample_uniform(name: str, sites: UniformSites, *, seed: int) -> pd.DataFrame:
+def sample_uniform(name: str, sites: UniformSites, data: SiteData, *, seed: int) -> pd.DataFrame:
     """Uniform by area on the land of the region: site_id, lon, lat.
 
-    Longitude and the sine of latitude are drawn uniformly (Archimedes: equal areas on the sphere). Raises `UserError`
-    when the region has next to no land.
+    With ``min_distance_km`` a place nearer than that (great circle) to an earlier site is passed over. Raises
+    `UserError` when the region has next to no land, or too little room.
     """
-    west, south, east, north = sites.region or (-180.0, -90.0, 180.0, 90.0)
-    low, high = np.sin(np.radians([south, north]))
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        return rng.uniform(west, east, n), np.degrees(np.arcsin(rng.uniform(low, high, n)))
+    def accept(lon: Floats, lat: Floats) -> Bools:
+        ok = in_region(lon, lat, sites.region)
+        ok[ok] = on_land(lon[ok], lat[ok], data)
+        return ok
 
     lon, lat = draw_until(
-        draw,
-        is_land,
+        uniform_in(bounds_of(sites.region)),
+        accept,
         count=sites.count,
         seed=seed,
         purpose="uniform",
         name=name,
-        mend="lower sites.count or widen sites.region",
+        keep=None if sites.min_distance_km is None else partial(thin, min_km=sites.min_distance_km),
+        mend="lower sites.count or sites.min_distance_km, or widen sites.region",
     )
     return pd.DataFrame({"site_id": [f"uniform_{i:06d}" for i in range(len(lon))], "lon": lon, "lat": lat})

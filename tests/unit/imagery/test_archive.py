@@ -129,6 +129,7 @@ def test_curves_are_a_table_of_the_schema_for_the_years_asked(folder, tmp_path):
     assert table.time.dt.month.tolist() == [3, 4, 6]
     # The window is rows 23-72 of 10 m; 16, 32 and 48 rows from the top are cloud: none, 9 and 25 of its 50.
     assert table.clear.tolist() == [True, True, False]
+    assert not table.snow.any()
     assert some.curves(SITES, (2021, 2022)).empty
 
 

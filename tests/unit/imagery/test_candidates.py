@@ -5,6 +5,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 from greenup.imagery.candidates import candidates_table, curves_table, merge_spans, spans
+from greenup.schemas import CURVES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,10 +44,17 @@ def test_the_last_day_of_an_interval_is_included():
     }
 
 
-def test_a_clear_observation_goes_before_a_cloudy_one_of_the_same_moment():
+def test_of_one_moment_clear_goes_before_snow_and_snow_before_cloud():
     other = START + DAY
-    table = curves_table([("a", other, 0.3, True), ("a", START, 0.1, False), ("a", START, 0.5, True)])
-    assert table.to_numpy().tolist() == [["a", START, 0.5, True], ["a", other, 0.3, True]]
+    rows = [
+        ("a", other, 0.1, False, False),
+        ("a", other, 0.0, False, True),
+        ("a", START, 0.1, False, True),
+        ("a", START, 0.5, True, False),
+    ]
+    table = curves_table(rows)
+    assert table.to_numpy().tolist() == [["a", START, 0.5, True, False], ["a", other, 0.0, False, True]]
+    CURVES.check(table, "curves")
 
 
 @pytest.mark.parametrize("make", [candidates_table, curves_table])

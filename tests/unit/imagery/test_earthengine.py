@@ -8,6 +8,7 @@ import pytest
 from greenup.errors import UserError
 from greenup.grids import PatchGrid, grid_for_site
 from greenup.imagery.base import PassingError, SceneMissing
+from greenup.schemas import CURVES
 from pyproj import Transformer
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
@@ -216,4 +217,5 @@ def test_without_a_login_the_message_says_what_to_do(monkeypatch, tmp_path):
 
 
 def test_it_has_no_curves(source):
+    CURVES.check(source.curves(SITE, (2020, 2021)), "curves")
     assert source.curves(SITE, (2020, 2021)).empty

@@ -12,6 +12,7 @@ from greenup.bands import S2_L2A, bands_at
 from greenup.grids import PatchGrid, grid_for_site
 from greenup.imagery import open_source
 from greenup.imagery.miniature import VERSION, MiniatureSource, land, plants, trees
+from greenup.imagery.miniature.dates import four_dates
 from greenup.schemas import CURVES
 from greenup.sites import packaged
 from scipy.stats import circmean, spearmanr
@@ -276,7 +277,7 @@ def test_phenology_table(source, sample):
 def test_dates_are_the_crossings_of_the_curve():
     """The four dates against a search on a daily curve of the same places."""
     places = land.describe(SEED, np.array([11.9, -85.0, -62.5]), np.array([48.6, 38.0, -35.0]))
-    dates = plants.four_dates(places, 2019)
+    dates = four_dates(places, (2019, 2019))[:, 0]
     centre = plants.window(places)[0] + 49 * plants.YEAR
     for i in range(3):
         days = centre[i] + np.arange(-183, 184)
@@ -381,7 +382,19 @@ def test_curves(source, sample):
     assert len(table) == 20 * 46
     assert table["time"].dt.year.isin([2019, 2020]).all()
     assert table["evi"].between(-0.2, 1.0).all()
-    assert 0.05 < (~table["clear"].astype(bool)).mean() < 0.6
+    clear, snow = table["clear"].astype(bool), table["snow"].astype(bool)
+    assert 0.05 < (~clear).mean() < 0.6
+    assert not (clear & snow).any()
+
+
+def test_snow_of_the_curves_lies_where_winters_are_cold(source):
+    """The flag is that of the ground the images show: long winters in Siberia, none in the Congo basin."""
+    places = pd.DataFrame({"site_id": ["cold", "warm"], "lon": [110.0, 23.0], "lat": [62.0, 0.0]})
+    table = source.curves(places, (2019, 2020))
+    snow = table[table["snow"]].groupby(["site_id", table["time"].dt.month]).size()
+    assert set(snow.index.get_level_values("site_id")) == {"cold"}
+    assert snow["cold"].reindex([12, 1, 2]).notna().all()
+    assert snow["cold"].reindex([7, 8]).isna().all()
 
 
 # ----------------------------------------------------------------------------------------------------------- honesty

@@ -97,7 +97,9 @@ def test_evi_series_leaves_clouded_pixels_out(tmp_path):
     red[:, :edge] = nir[:, :edge] = blue[:, :edge] = 8000
     scl[:, : (edge + 1) // 2] = 9
     rows = evi_series(*site(), [scene(tmp_path, scl=scl, B2=blue, B4=red, B8=nir)])
-    assert rows == [("a", pd.Timestamp("2020-06-01T10:00:00Z"), pytest.approx(float(evi(0.03, 0.04, 0.40))), True)]
+    assert rows == [
+        ("a", pd.Timestamp("2020-06-01T10:00:00Z"), pytest.approx(float(evi(0.03, 0.04, 0.40))), True, False)
+    ]
 
 
 @pytest.mark.parametrize(("hidden", "is_clear"), [(9, False), (11, False), (1, False), (6, True), (2, True)])
@@ -105,12 +107,23 @@ def test_an_observation_is_clear_when_the_window_is(tmp_path, hidden, is_clear):
     flat = np.full((SIDE, SIDE), 1000)
     rows = evi_series(*site(), [scene(tmp_path, scl=np.full((48, 48), hidden), B2=flat, B4=flat, B8=flat)])
     assert [r[3] for r in rows] == [is_clear]
+    assert [r[4] for r in rows] == [hidden == 11], "snow is told from cloud"
+
+
+@pytest.mark.parametrize(("rows_of_snow", "is_snow"), [(0, False), (20, False), (30, True), (48, True)])
+def test_snow_on_half_of_the_window_is_snow_and_cloud_on_it_is_not(tmp_path, rows_of_snow, is_snow):
+    flat = np.full((SIDE, SIDE), 1000)
+    scl = np.full((48, 48), 9)
+    scl[:rows_of_snow] = 11
+    (row,) = evi_series(*site(), [scene(tmp_path, scl=scl, B2=flat, B4=flat, B8=flat)])
+    assert row[3:] == (False, is_snow)
 
 
 @pytest.mark.parametrize(("cloud", "is_clear"), [(0.0, True), (19.9, True), (20.0, False), (None, False)])
 def test_without_classes_the_items_cloud_decides(tmp_path, cloud, is_clear):
     flat = np.full((SIDE, SIDE), 1000)
-    assert [r[3] for r in evi_series(*site(), [scene(tmp_path, cloud=cloud, B2=flat, B4=flat, B8=flat)])] == [is_clear]
+    rows = evi_series(*site(), [scene(tmp_path, cloud=cloud, B2=flat, B4=flat, B8=flat)])
+    assert [r[3:] for r in rows] == [(is_clear, False)]
 
 
 def test_a_scene_without_data_at_the_site_gives_no_row(tmp_path):

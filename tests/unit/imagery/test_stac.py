@@ -145,6 +145,7 @@ def test_curves_of_a_site(source, api):
     curves = source.curves(table, (2020, 2020))
     assert curves.time.dt.day.tolist() == [1, 2, 3, 4, 5]
     assert curves.clear.all()
+    assert not curves.snow.any()
 
 
 def test_apis_that_cannot_be_used(api, monkeypatch):

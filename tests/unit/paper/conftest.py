@@ -54,7 +54,7 @@ def world() -> SimpleNamespace:
         for k, season in enumerate(SEASONS):
             first = pd.Timestamp(2019, 1, 1) + pd.Timedelta(days=starts[k])
             last = first + pd.Timedelta(days=(starts[(k + 1) % 4] - starts[k]) % 365 - 1)
-            intervals.append((site, season, 2019, first, first + (last - first) / 2, last))
+            intervals.append((site, season, 2019, first, first + (last - first) / 2, last, 0, 0))
             if (i, season) != (3, "autumn"):
                 time = (first + pd.Timedelta(days=10, hours=10)).tz_localize("UTC")
                 index.append(
@@ -64,15 +64,23 @@ def world() -> SimpleNamespace:
             time = pd.date_range("2019-01-03", "2020-12-30", freq="8D", tz="UTC")
             day = (time.day_of_year.to_numpy() - 205 - shift + 182) % 365 - 182
             evi = 0.1 + 0.05 * (i + 1) * np.exp(-((day / 70) ** 4))
-            curves.append(
-                pd.DataFrame({"site_id": site, "time": time, "evi": evi, "clear": np.arange(len(time)) % 3 > 0})
-            )
+            number = np.arange(len(time))
+            seen = {"clear": number % 3 > 0, "snow": number % 12 == 0}
+            curves.append(pd.DataFrame({"site_id": site, "time": time, "evi": evi, **seen}))
+    filled = np.isin(np.arange(len(ids)), (0, 7))
     phenology = pd.DataFrame(
-        {"site_id": ids, "origin": ["filled" if i in (0, 7) else "observed" for i in range(len(ids))]}
+        {
+            "site_id": ids,
+            "origin": np.where(filled, "filled", "observed"),
+            "donor_km": np.where(filled, 23.4, np.nan),
+            "cause": np.where(filled, "no_cycle", None),
+        }
     )
     table = SimpleNamespace(
         sites=sites,
-        seasons=pd.DataFrame(intervals, columns=["site_id", "season", "year", "first", "middle", "last"]),
+        seasons=pd.DataFrame(
+            intervals, columns=["site_id", "season", "year", "first", "middle", "last", "choice", "dark_days"]
+        ),
         phenology=phenology,
         curves=pd.concat(curves, ignore_index=True),
         index=pd.DataFrame(

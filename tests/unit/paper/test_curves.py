@@ -39,7 +39,9 @@ def test_no_line_where_nothing_was_seen():
 def test_arcs_wrap_around_the_year_and_tile_it():
     first = pd.to_datetime(["2019-04-11", "2019-06-10", "2019-09-08", "2019-11-07"])
     last = pd.to_datetime(["2019-06-09", "2019-09-07", "2019-11-06", "2020-04-09"])
-    table = pd.DataFrame({"season": ["spring", "summer", "autumn", "winter"], "first": first, "last": last})
+    table = pd.DataFrame(
+        {"season": ["spring", "summer", "autumn", "winter"], "first": first, "last": last, "choice": 0}
+    )
     arcs = season_arcs(table)
     assert (arcs["stop"] - arcs["start"]).sum() == pytest.approx(365)
     assert arcs[arcs["season"] == "winter"][["start", "stop"]].to_numpy().tolist() == [[310, 365], [0, 100]]
@@ -47,11 +49,18 @@ def test_arcs_wrap_around_the_year_and_tile_it():
 
 def test_an_interval_cut_short_by_the_first_year_is_not_taken():
     first, last = pd.to_datetime(["2019-01-01", "2019-11-07"]), pd.to_datetime(["2019-04-10", "2020-04-09"])
-    table = pd.DataFrame({"season": "winter", "first": first, "last": last})
+    table = pd.DataFrame({"season": "winter", "first": first, "last": last, "choice": 0})
     assert season_arcs(table)[["start", "stop"]].to_numpy().tolist() == [[310, 365], [0, 100]]
 
 
 def test_a_season_of_several_years_is_drawn_once_from_its_first():
     first = pd.to_datetime(["2020-06-01", "2019-06-02"])
-    table = pd.DataFrame({"season": "summer", "first": first, "last": first + pd.Timedelta(days=9)})
+    table = pd.DataFrame({"season": "summer", "first": first, "last": first + pd.Timedelta(days=9), "choice": 0})
+    assert season_arcs(table)[["start", "stop"]].to_numpy().tolist() == [[152, 162]]
+
+
+def test_fallback_intervals_are_not_drawn():
+    first = pd.to_datetime(["2020-06-01", "2019-06-01"])
+    last = first + pd.to_timedelta([9, 30], unit="D")
+    table = pd.DataFrame({"season": "summer", "first": first, "last": last, "choice": [0, 1]})
     assert season_arcs(table)[["start", "stop"]].to_numpy().tolist() == [[152, 162]]

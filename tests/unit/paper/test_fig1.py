@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from greenup.errors import UserError
-from greenup.paper.fig1 import MANY, UNKNOWN, draw_fig1, land_cover_shares
+from greenup.paper.fig1 import MANY, draw_fig1, land_cover_shares
 from greenup.paper.style import save_figure
 
 
@@ -15,30 +15,70 @@ def sampling(covers, seed=0):
     )
 
 
+def land(**shares):
+    return pd.DataFrame({"kind": "land_cover", "stratum": list(shares), "area_share": list(shares.values())})
+
+
+def texts_of(figure):
+    return [t.get_text() for axes in figure.axes for t in axes.texts]
+
+
+def bars_of(figure):
+    """Widths of the bars of each column, left to right."""
+    found = sorted((a for a in figure.axes if a.containers), key=lambda a: a.get_position().x0)
+    return [[round(p.get_width(), 6) for p in a.containers[0]] for a in found]
+
+
 def test_shares_count_every_site_even_without_a_class():
-    shares = land_cover_shares({"a": sampling(["cropland"] * 3 + [None]), "b": sampling(["water", "cropland"])})
+    shares = land_cover_shares({"a": sampling(["cropland"] * 3 + [None]), "b": sampling(["water", "cropland"])}, {})
     found = shares.set_index(["dataset", "land_cover"])["share"].to_dict()
-    assert found == {("a", "cropland"): 0.75, ("a", UNKNOWN): 0.25, ("b", "cropland"): 0.5, ("b", "water"): 0.5}
+    assert found == {("a", "cropland"): 0.75, ("a", "unknown"): 0.25, ("b", "cropland"): 0.5, ("b", "water"): 0.5}
     assert shares.groupby("dataset")["sites"].sum().to_dict() == {"a": 4, "b": 2}
+    assert shares["land_share"].isna().all()
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+def test_classes_of_the_land_that_a_sampling_misses_are_shown():
+    coverage = {"a": land(cropland=0.4, barren=0.5, grassland=0.0005, urban=0.0995)}
+    shares = land_cover_shares({"a": sampling(["cropland", "water"])}, coverage).set_index("land_cover")
+    assert shares["sites"].to_dict() == {"cropland": 1, "urban": 0, "barren": 0, "water": 1}
+    assert shares["land_share"].to_dict() == {"cropland": 0.4, "urban": 0.0995, "barren": 0.5, "water": 0.0}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_maps_and_bars_for_any_number_of_samplings(outputs, count):
     tables = {f"s{i}": sampling(["cropland", "barren", "cropland", "grassland"] * 5, i) for i in range(count)}
     figure, data = draw_fig1(tables)
-    assert len(figure.axes) == count + 1
-    texts = [t.get_text() for axes in figure.axes for t in axes.texts]
+    texts = texts_of(figure)
     assert all(f"s{i} (n = 20)" in texts for i in range(count))
+    assert bars_of(figure) == [[-25.0, -50.0, -25.0]] * (count > 1) + [[25.0, 50.0, 25.0]] * max(1, count - 1)
+    # The bars are panel c from two samplings on, and the letters go through without a gap.
+    assert sorted(t for t in texts if len(t) == 1 and t.isalpha()) == [*"abcde"[: count + 1]]
     save_figure(figure, data, outputs("fig1"), simulated=False)
     assert all(Path(getattr(outputs("fig1"), kind)).stat().st_size > 100 for kind in ("png", "pdf", "csv"))
 
 
-def test_mirrored_bars_are_as_long_as_the_shares():
+def test_bars_are_as_long_as_the_shares_and_on_one_scale():
     tables = {"left": sampling(["cropland"] * 3 + ["barren"]), "right": sampling(["cropland", "barren"])}
     figure, _ = draw_fig1(tables)
-    bars = [p for p in figure.axes[-1].patches if p.get_height() > 0.5]
-    widths = sorted(round(b.get_width(), 6) for b in bars)
-    assert widths == [-75.0, -25.0, 50.0, 50.0]
+    assert bars_of(figure) == [[-75.0, -25.0], [50.0, 50.0]]
+    left, right = (a for a in figure.axes if a.containers)
+    per_inch = [np.ptp(a.get_xlim()) / a.get_position().width for a in (left, right)]
+    assert per_inch[0] == pytest.approx(per_inch[1])
+
+
+def test_shares_of_the_land_are_marked():
+    tables = {n: sampling(["cropland"] * 3 + ["barren"]) for n in "ab"}
+    figure, _ = draw_fig1(tables, {n: land(cropland=0.2, barren=0.8) for n in "ab"})
+    marks = [a.collections[0].get_offsets()[:, 0].tolist() for a in figure.axes if a.containers]
+    assert marks == [[-20.0, -80.0], [20.0, 80.0]]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["share of the land"]
+    assert draw_fig1(tables)[0].legends == []
+
+
+def test_another_legend_keeps_its_names():
+    figure, data = draw_fig1({"a": sampling(["closed_evergreen_needleleaf_forest", "herbaceous_wetland", "sea"] * 3)})
+    assert list(data["land_cover"]) == ["closed_evergreen_needleleaf_forest", "herbaceous_wetland", "sea"]
+    assert "closed evergreen needleleaf forest" in [" ".join(t.split()) for t in texts_of(figure)]
 
 
 def test_large_samplings_are_drawn_as_density_on_one_scale():
@@ -50,6 +90,17 @@ def test_large_samplings_are_drawn_as_density_on_one_scale():
     few, many = (c.get_array().sum() for c in hexagons)
     assert many / few == pytest.approx(MANY / 50)
     assert max(c.get_array().max() for c in hexagons) == pytest.approx(hexagons[0].norm.vmax)
+
+
+def test_hexagons_are_fewer_where_sites_are_few():
+    dense = sampling(["cropland"] * 60_000).assign(lon=lambda t: t["lon"] / 20, lat=lambda t: t["lat"] / 20)
+    thin = sampling(["cropland"] * MANY, 1).assign(lon=lambda t: t["lon"] / 20, lat=lambda t: t["lat"] / 20)
+    sizes = []
+    for tables in ({"dense": dense}, {"dense": dense, "thin": thin}):
+        figure, _ = draw_fig1(tables)
+        drawn = next(c for axes in figure.axes for c in axes.collections if type(c).__name__ == "PolyCollection")
+        sizes.append(np.ptp(drawn.get_paths()[0].vertices[:, 0]))
+    assert sizes[1] > 1.5 * sizes[0]
 
 
 def test_no_sampling_is_refused():

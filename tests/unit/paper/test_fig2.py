@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from greenup.errors import UserError
 from greenup.paper.fig2 import NUMBERS, choose_sites, draw_fig2, stretch_together
@@ -57,6 +58,63 @@ def test_without_curves_and_dates_it_still_shows_seasons_and_images(world, store
     assert sum(t.get_text() == "no vegetation curve" for a in figure.axes for t in a.texts) == 3
     empty = world.curves.iloc[:0]
     assert set(draw(world, store, curves=empty)[1]["what"]) == {"season", "image"}
+
+
+def test_snow_has_a_mark_of_its_own(world, store):
+    figure, data = draw(world, store)
+    seen = data[data["what"] == "observation"]
+    expected = world.curves[world.curves["site_id"].isin(seen["site_id"])]
+    assert int(seen["snow"].sum()) == int(expected["snow"].sum()) > 0
+    crosses = [line for a in figure.axes for line in a.lines if line.get_marker() == "x"]
+    assert sum(len(line.get_xdata()) for line in crosses) == int((expected["snow"] & ~expected["clear"]).sum())
+    assert "snow" in [t.get_text() for t in figure.legends[0].get_texts()]
+    bare, _ = draw(world, store, curves=world.curves.assign(snow=False))
+    assert "snow" not in [t.get_text() for t in bare.legends[0].get_texts()]
+
+
+def test_dates_of_a_neighbour_and_their_cause_are_said(world, store):
+    only = world.index[world.index["site_id"] == "7U_7R"].copy()
+    only.attrs.update(world.index.attrs)
+    figure, _ = draw(world, store, count=1, index=only)
+    said = " ".join(" ".join(t.get_text() for a in figure.axes for t in a.texts).split())
+    assert "dates of a site 23 km away (no cycle here)" in said
+    none = world.phenology.assign(origin="none", cause="no_data")
+    figure, _ = draw(world, store, count=1, index=only, phenology=none)
+    assert "no dates (no data here)" in " ".join(" ".join(t.get_text() for a in figure.axes for t in a.texts).split())
+
+
+def test_the_axis_is_named_after_the_index(world, store):
+    for attrs, name in (({}, "EVI"), ({"index": "ndvi"}, "NDVI")):
+        curves = world.curves.copy()
+        curves.attrs.update(attrs)
+        figure, _ = draw(world, store, curves=curves)
+        assert [a.get_ylabel() for a in figure.axes if a.get_ylabel()] == [name] * 3
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_dates_of_other_season_rules(world, store, count):
+    names = dict(zip(("spring", "summer", "autumn", "winter"), ("d1", "d2", "d3", "d4"), strict=True))
+    if count == 1:
+        names = {"summer": "summer"}
+    seasons, index = (t[t["season"].isin(names)].copy() for t in (world.seasons, world.index))
+    if count == 5:
+        seasons = pd.concat([seasons, seasons[seasons["season"] == "winter"].assign(season="fifth")])
+        names["fifth"] = "d5"
+        seasons["season"] = seasons["season"].map(names)
+        index["season"] = index["season"].map(names)
+    index.attrs.update(world.index.attrs)
+    store.read = lambda site, season, channels: (np.full((3, 8, 8), 900, np.uint16), np.ones((8, 8), bool))
+    figure, data = draw(world, store, seasons=seasons, index=index, phenology=None)
+    assert set(data.loc[data["what"] == "season", "season"]) == set(names.values())
+    assert sum(t.get_text() == "no image" for a in figure.axes for t in a.texts) == (3 if count == 5 else 0)
+
+
+def test_polar_night_is_given_as_a_reason(world, store):
+    only = world.index[world.index["site_id"] == "3U_3R"].copy()
+    only.attrs.update(world.index.attrs)
+    seasons = world.seasons.assign(dark_days=np.where(world.seasons["season"] == "autumn", 17, 0))
+    figure, _ = draw(world, store, count=1, index=only, seasons=seasons)
+    assert any(t.get_text() == "no image\n17 days\nwithout sun" for a in figure.axes for t in a.texts)
 
 
 def test_a_missing_season_is_said(world, store):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from greenup.paper import style
 from greenup.schemas import SEASONS
-from greenup.sites.packaged import IGBP
+from greenup.sites.legends import LEGENDS
 
 
 def draw():
@@ -74,8 +74,9 @@ def test_nothing_is_left_when_writing_fails(outputs, tmp_path):
 
 
 def test_every_season_and_every_land_cover_class_has_a_colour_of_its_own():
-    assert set(IGBP.values()) == set(style.LAND_COVER_COLOURS)
-    assert len(set(style.LAND_COVER_COLOURS.values())) == 17
+    assert {c for legend in LEGENDS.values() for c in legend.values()} == set(style.LAND_COVER_COLOURS)
+    for legend in LEGENDS.values():
+        assert len({style.land_cover_colour(c) for c in legend.values()}) == len(set(legend.values()))
     colours = style.season_colours([*SEASONS, "q1", "q2", "q3", "q4", "d5"])
     assert len(set(colours.values())) == 9
 

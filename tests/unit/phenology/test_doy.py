@@ -13,6 +13,7 @@ from greenup.phenology.doy import (
     days_in_year,
     difference,
     in_order,
+    plain_median,
     wrap,
     year_of,
 )
@@ -71,6 +72,63 @@ def test_the_median_has_the_least_summed_distance(values):
     best = min(cost(day, values) for day in [*np.arange(0, YEAR, 0.25), *values])
     assert cost(median, values) <= best + 1e-5
     assert 0.5 <= median < YEAR + 0.5
+
+
+@given(st.lists(st.integers(1, 365), min_size=1, max_size=12))
+def test_the_median_of_whole_days_by_trying_every_day(values):
+    """Where only one stretch of days is best, the median is that stretch's middle; else it is in one of them."""
+    values = np.array(values, dtype=float)
+    grid = np.arange(4 * 365.25) / 4 + 0.5
+    costs = np.abs(difference(grid[:, None], values[None])).sum(axis=1)
+    best = np.flatnonzero(costs <= costs.min() + 1e-9)
+    median = circular_median(values[None])[0]
+    assert np.abs(difference(grid[best], median)).min() <= 0.125 + 1e-9
+    gaps = np.diff(np.append(best, best[0] + len(grid)))
+    if (gaps > 1).sum() == 1:
+        last = int(np.flatnonzero(gaps > 1)[0])
+        length = (best[last] - best[(last + 1) % len(best)]) % len(grid) / 4
+        middle = grid[best[last]] - length / 2
+        assert abs(difference(median, middle)) <= 0.25 + 1e-9
+
+
+@given(st.lists(st.integers(0, 1460), min_size=1, max_size=11), st.integers(0, 1460))
+def test_turning_the_year_turns_the_median(quarters, shift):
+    """With quarters of days sums are exact; where several days are equally good only their distance is compared."""
+    values = 0.5 + np.array(quarters) / 4
+    turned = wrap(values + shift / 4)
+    a, b = circular_median(values[None])[0], circular_median(turned[None])[0]
+    assert cost(b, turned) == pytest.approx(cost(a, values), abs=1e-9)
+    candidates = np.unique(np.concatenate([values, a[None] if np.ndim(a) else [a]]))
+    if sum(abs(cost(d, values) - cost(a, values)) < 1e-9 for d in candidates) == 1:
+        assert abs(difference(b, a + shift / 4)) < 1e-9
+
+
+def test_equally_good_days_give_the_earliest():
+    assert circular_median([[1.0, 1.0 + YEAR / 2]])[0] == 1.0 + YEAR / 4
+    assert circular_median([[1.0, 1.0 + YEAR / 3, 1.0 + 2 * YEAR / 3]])[0] == 1.0
+
+
+@given(st.lists(st.lists(st.one_of(doys, st.just(np.nan)), min_size=7, max_size=7), min_size=1, max_size=6))
+def test_the_plain_median_is_numpys(rows):
+    rows = np.array(rows)
+    expected = [np.median(r[np.isfinite(r)]) if np.isfinite(r).any() else np.nan for r in rows]
+    np.testing.assert_allclose(plain_median(rows), expected)
+
+
+def test_the_plain_median_does_not_know_new_year():
+    assert plain_median([[360, 364, 2, 5]])[0] == (5 + 360) / 2
+    assert np.isnan(plain_median(np.empty((1, 0)))).all()
+
+
+@given(st.lists(st.floats(0, 365), min_size=4, max_size=4), st.floats(-1000, 1000))
+def test_order_is_the_same_wherever_the_year_begins(gaps, shift):
+    """Dates made by going forward less than a turn are in order, and so is any rotation of them; two swapped are not."""
+    steps = np.array(gaps) / (sum(gaps) + 1) * 360
+    dates = wrap(shift + np.cumsum(steps))
+    assert in_order([dates])[0]
+    assert in_order([np.roll(dates, 1)])[0]
+    if steps.min() > 1e-6:
+        assert not in_order([dates[[1, 0, 2, 3]]])[0]
 
 
 @given(st.lists(doys, min_size=1, max_size=9), st.randoms(use_true_random=False), st.integers(0, 3))

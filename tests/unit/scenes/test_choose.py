@@ -13,11 +13,11 @@ SITES = pd.DataFrame({"site_id": ["a", "b"], "lon": [8.0, 9.0], "lat": [47.0, 48
 ONE = SITES.head(1)
 
 
-def interval(site, season, first, last, middle=None):
+def interval(site, season, first, last, middle=None, *, choice=0, dark=0):
     first, last = pd.Timestamp(first), pd.Timestamp(last)
     middle = pd.Timestamp(middle) if middle else first + ((last - first) // 2).floor("D")
     row = {"site_id": site, "season": season, "year": first.year, "first": first, "middle": middle, "last": last}
-    return row
+    return {**row, "choice": choice, "dark_days": dark}
 
 
 def scene(site, season, scene_id, time, cloud, cloud_of="tile"):
@@ -49,9 +49,9 @@ SCENES_OF_SUMMER = [
 ]
 
 
-def choose(intervals, *scenes, sites=ONE, **rule):
-    source = Source(*scenes)
-    table = choose_scenes(sites, pd.DataFrame(intervals), source, Scenes(**rule), size_px=264, native_m=[10, 20, 60])
+def choose(intervals, *scenes, sites=ONE, names=None, **rule):
+    source, patch = Source(*scenes), {"size_px": 264, "native_m": [10, 20, 60]}
+    table = choose_scenes(sites, pd.DataFrame(intervals), source, Scenes(**rule), **patch, names=names)
     SCENES.check(table, "test")
     assert len(source.asked) <= 1
     return table, source
@@ -148,8 +148,58 @@ def test_unknown_cloud_is_not_taken():
 
 
 def test_season_names_are_in_the_order_of_the_year():
-    assert season_names(pd.DataFrame({"season": ["winter", "spring", "winter"]})) == ["spring", "winter"]
-    assert season_names(pd.DataFrame({"season": ["q1", "q2", "q1"]})) == ["q1", "q2"]
+    assert season_names(["winter", "spring", "winter"]) == ["spring", "winter"]
+    assert season_names(pd.Series(["q1", "q2", "q1"])) == ["q1", "q2"]
+
+
+def test_a_shard_knows_the_seasons_of_the_dataset():
+    """As a job is given them: the intervals of its own sites, and all names."""
+    table, _ = choose([interval("a", "q2", "2019-06-01", "2019-08-01")], names=["q1", "q2"])
+    assert table[["season", "status"]].to_numpy().tolist() == [["q1", "no_season"], ["q2", "no_scene"]]
+
+
+class TestSecondChoice:
+    """The window of a year, and the same window a year earlier where it has no image."""
+
+    WINDOWS = [interval("a", "summer", "2021-05-22", "2021-07-21"),
+               interval("a", "summer", "2020-05-22", "2020-07-21", choice=1)]  # fmt: skip
+
+    @pytest.mark.parametrize("order", ["cloud", "mid", "recent"])
+    def test_stands_back_behind_the_first_whatever_the_order(self, order):
+        poor = scene("a", "summer", "first", "2021-05-23", 19.0)
+        clear = scene("a", "summer", "second", "2020-06-21", 0.0)
+        table, _ = choose(self.WINDOWS, poor, clear, order=order)
+        assert table["scene_id"].tolist() == ["first"]
+        assert "second" not in table["reason"][0]
+
+    def test_is_taken_where_the_first_has_none_clear_enough(self):
+        cloudy = scene("a", "summer", "first", "2021-06-21", 60.0)
+        table, _ = choose(self.WINDOWS, cloudy, *(scene("a", "summer", f"s{c}", "2020-06-01", c) for c in (9.0, 5.0)))
+        assert table["scene_id"].tolist() == ["s5.0"]
+        assert table["days_from_middle"].tolist() == [-20.5]
+        assert table["reason"][0] == (
+            "least cloud of those below 20 % cloud (2 of 3 candidates); from the second choice of days, the first has none"
+        )
+
+
+@pytest.mark.parametrize(
+    ("dark", "reason"),
+    [
+        (0, "no scene in the archive in these days"),
+        (12, "no scene in the archive in these days; polar night on 12 of the 31"),
+        (31, "no scene in the archive in these days: polar night on all of them"),
+    ],
+)
+def test_polar_night_is_told(dark, reason):
+    table, _ = choose([interval("a", "winter", "2020-12-01", "2020-12-31", dark=dark)])
+    assert table[["status", "reason"]].to_numpy().tolist() == [["no_scene", reason]]
+
+
+def test_days_of_all_years_count_in_polar_night():
+    winters = [interval("a", "winter", f"{y}-12-01", f"{y}-12-31", dark=d) for y, d in ((2019, 31), (2020, 20))]
+    assert choose(winters)[0]["reason"].tolist() == [
+        "no scene in the archive in these days; polar night on 51 of the 62"
+    ]
 
 
 @settings(max_examples=60, deadline=None)

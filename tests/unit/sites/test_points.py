@@ -1,5 +1,7 @@
 """The user's points: what is read, and what every mistake is answered with."""
 
+import logging
+
 import geopandas as gpd
 import pytest
 from greenup.config.sites import PointSites
@@ -8,8 +10,8 @@ from greenup.sites.points import sample_points
 from shapely.geometry import Point, box
 
 
-def read(path):
-    return sample_points("mine", PointSites(sampler="points", file=str(path)))
+def read(path, **keys):
+    return sample_points("mine", PointSites(sampler="points", file=str(path), **keys))
 
 
 @pytest.fixture
@@ -97,3 +99,23 @@ def test_geopackages_that_are_wrong(tmp_path):
     path.write_bytes(b"no package")
     with pytest.raises(UserError, match=r"cannot be read"):
         read(path)
+
+
+def test_a_geojson(tmp_path):
+    frame = gpd.GeoDataFrame({"stratum": ["x", "y"]}, geometry=[Point(8.5, 47.25), Point(9, 48)], crs=4326)
+    frame.to_file(tmp_path / "p.geojson")
+    table = read(tmp_path / "p.geojson")
+    assert table["stratum"].tolist() == ["x", "y"]
+    assert table["lon"].tolist() == [8.5, 9.0]
+
+
+def test_points_outside_the_region_are_left_out(csv, tmp_path, caplog):
+    path = csv("lon,lat\n8,47\n-70,-33\n9,46\n")
+    gpd.GeoSeries([Point(8, 47).buffer(0.5)], crs=4326).to_file(tmp_path / "disc.gpkg")
+    with caplog.at_level(logging.INFO):
+        table = read(path, region=(0, 40, 20, 50))
+    assert table["site_id"].tolist() == ["point_000000", "point_000002"], "names are those of the whole file"
+    assert "mine: 1 of 3 points lie outside the region and are left out" in caplog.text
+    assert read(path, region=str(tmp_path / "disc.gpkg"))["site_id"].tolist() == ["point_000000"]
+    with pytest.raises(UserError, match=r"points.csv: none of the 3 points lies in sites.region"):
+        read(path, region=(100, 0, 110, 10))

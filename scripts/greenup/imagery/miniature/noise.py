@@ -173,8 +173,7 @@ class Window:
         return fine[np.ix_(rows, cols)]
 
 
-_CORNERS = np.array([[(corner >> axis) & 1 for axis in range(3)] for corner in range(8)], dtype=np.int64)
-_PLACES_AT_ONCE = 1024
+_PLACES_AT_ONCE, _FIELDS_AT_ONCE = 1024, 8  # arrays of a step that stay in the processor's cache
 
 
 def sphere_noise(lon: NDArray, lat: NDArray, fields: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
@@ -184,21 +183,31 @@ def sphere_noise(lon: NDArray, lat: NDArray, fields: Sequence[tuple[float, int]]
     """
     lam, phi = np.radians(lon), np.radians(lat)
     unit = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
-    wavelength, salt = np.array([f[0] for f in fields]), np.array([f[1] for f in fields], dtype=np.uint32)
+    scale, salt = 6371.0 / np.array([f[0] for f in fields]), np.array([f[1] for f in fields], dtype=np.uint32)
     out = np.empty((len(fields), len(lam)))
     for first in range(0, len(lam), _PLACES_AT_ONCE):
-        part = np.s_[first : first + _PLACES_AT_ONCE]
-        # (3, fields, n) lattice coordinates; then (fields, n, 8) corners.
-        xyz = unit[:, None, part] * (6371.0 / wavelength)[None, :, None] + 0.5
-        base = np.floor(xyz).astype(np.int64)
-        t = xyz - base
-        t = t * t * (3.0 - 2.0 * t)
-        h = np.broadcast_to(salt[:, None, None], (*base.shape[1:], 8)).copy()
-        weight = np.ones(h.shape)
-        for axis in range(3):
-            index = base[axis][..., None] + _CORNERS[:, axis] + 0x9E3779B9 * (axis + 1)
-            h = _mix(h ^ _mix((index & 0xFFFFFFFF).astype(np.uint32)))
-            weight *= np.where(_CORNERS[:, axis] == 1, t[axis][..., None], 1.0 - t[axis][..., None])
-        out[:, part] = (weight * h).sum(axis=2) / 2.0**32
+        places = np.s_[first : first + _PLACES_AT_ONCE]
+        for start in range(0, len(fields), _FIELDS_AT_ONCE):
+            some = np.s_[start : start + _FIELDS_AT_ONCE]
+            out[some, places] = _lattice_3d(unit[:, None, places] * scale[None, some, None] + 0.5, salt[some, None])
     # Standard deviation of smoothed uniform corners: sqrt(1/12 * 0.743^3).
     return (out - 0.5) / 0.185
+
+
+def _lattice_3d(xyz: NDArray[np.float64], salt: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Smoothed values 0..1 of lattices in three dimensions: (3, fields, n) coordinates -> (fields, n)."""
+    base = np.floor(xyz)
+    t = xyz - base
+    t = t * t * (3.0 - 2.0 * t)
+    index = base.astype(np.int64)
+    # The 8 corners grow from axis to axis, so that those with equal beginnings are hashed once: (hash, weight) each.
+    corners: list[tuple[NDArray[np.uint32], NDArray | float]] = [(salt, 1.0)]
+    for axis in range(3):
+        sides = []
+        for side, share in ((0, 1.0 - t[axis]), (1, t[axis])):
+            h = ((index[axis] + side + 0x9E3779B9 * (axis + 1)) & 0xFFFFFFFF).astype(np.uint32)
+            sides.append((_mix(h), share))
+        corners = [(_mix(h ^ step), weight * share) for step, share in sides for h, weight in corners]
+    a, b, c, d, e, f, g, h = (weight * h for h, weight in corners)
+    # Added up in this order: floating-point sums depend on it, and the world must not.
+    return (((a + b) + (c + d)) + ((e + f) + (g + h))) / 2.0**32

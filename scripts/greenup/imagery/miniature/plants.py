@@ -1,4 +1,4 @@
-"""The course of green over the year: from climate to greenness, from greenness to EVI and the four dates.
+"""The course of green over the year: from climate to greenness, from greenness to EVI.
 
 A place has a growing window: the days warm enough (T above 5 C), or wet enough where rain is the limit, or the cool
 half of the year where summers are dry. Each kind of plant fills that window in its own way, each year a little
@@ -59,6 +59,9 @@ COVER_KINDS: dict[int, dict[str, float]] = {
 }
 """What grows in each cover type, by share (crops: of the fields)."""
 
+LATE_KINDS: tuple[str, ...] = ("needle", "evergreen_broad", "deciduous", "larch")
+"""Kinds that are trees: they start with the delay of the stand's genera."""
+
 LEAF = {
     lands.NEEDLE: "needle", lands.EVERGREEN: "broad", lands.DECIDUOUS: "broad", lands.LARCH: "broad",
     lands.SHRUB: "broad", lands.GRASS: "herb", lands.CROP: "herb", lands.URBAN: "herb", lands.WETLAND: "herb",
@@ -111,17 +114,25 @@ def greenness(land: Land, time: NDArray, kind: str, late: NDArray | float = 0.0)
 
 
 def _anomalies(land: Land, cycle: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """Shift (days) and vigour (about 1) of the cycles of n places; cycle 50 has its centre in 2020."""
-    years = np.unique(cycle).tolist()
-    if new := [y for y in years if y not in land.cycles]:
-        fields = [(350.0, key(land.seed, what, y)) for what in ("season", "vigour") for y in new]
+    """Shift (days) and vigour (about 1) of cycles (n, m) of n places."""
+    first, last = int(cycle.min()), int(cycle.max())
+    shifts, vigours = anomalies(land, first, last)
+    place, at = np.arange(len(cycle))[:, None], cycle - first
+    return shifts[place, at], vigours[place, at]
+
+
+def anomalies(land: Land, first: int, last: int) -> tuple[NDArray, NDArray]:
+    """Shift (days) and vigour (about 1) of the cycles ``first`` .. ``last``, each (n, cycles) for n places.
+
+    Cycle 50 has its centre in 2020.
+    """
+    wanted = range(first, last + 1)
+    if new := [c for c in wanted if c not in land.cycles]:
+        fields = [(350.0, key(land.seed, what, c)) for what in ("season", "vigour") for c in new]
         moved, strong = np.split(np.tanh(sphere_noise(land.lon, land.lat, fields)), 2)
-        land.cycles.update({y: (6.0 * m, 0.955 - 0.045 * s) for y, m, s in zip(new, moved, strong, strict=True)})
-    shift, vigour = np.zeros(cycle.shape), np.ones(cycle.shape)
-    for y in years:
-        at = cycle == y
-        shift, vigour = (np.where(at, of[:, None], v) for of, v in zip(land.cycles[y], (shift, vigour), strict=True))
-    return shift, vigour
+        land.cycles.update({c: (6.0 * m, 0.955 - 0.045 * s) for c, m, s in zip(new, moved, strong, strict=True)})
+    shifts, vigours = zip(*(land.cycles[c] for c in wanted), strict=True)
+    return np.stack(shifts, axis=1), np.stack(vigours, axis=1)
 
 
 def closure(land: Land) -> NDArray:
@@ -136,88 +147,82 @@ def closure(land: Land) -> NDArray:
     return out
 
 
+def warmest(land: Land) -> NDArray[np.float64]:
+    """Warmest day of the year (n,), beyond its end in the south."""
+    return np.where(is_south(land), 200.0 + YEAR / 2, 200.0)
+
+
 def snow_cover(land: Land, time: NDArray, warmer: float = 0.0) -> NDArray:
     """Share of open ground under snow, (n, m); ``warmer`` (C) is the weather of the day against the season."""
     time = np.atleast_1d(np.asarray(time, dtype=np.float64))[None, :]
-    peak = np.where(is_south(land), 200.0 + YEAR / 2, 200.0)[:, None]
+    peak = warmest(land)[:, None]
     # Snow keeps the pace of the year that the plants keep.
     time = time - _anomalies(land, np.floor((time - peak) / YEAR + 0.5).astype(np.int64))[0]
-    now = land.temperature[:, None] + land.swing[:, None] * np.cos(2 * np.pi * (time - peak) / YEAR) + warmer
-    return np.clip(land.rain / 260.0, 0.15, 1.0)[:, None] / (1.0 + np.exp((now + 1.5) / 1.6))
+    return snow_at(
+        land, land.temperature[:, None] + land.swing[:, None] * np.cos(2 * np.pi * (time - peak) / YEAR) + warmer
+    )
+
+
+def snow_at(land: Land, temperature: NDArray) -> NDArray:
+    """Share of open ground under snow at temperatures (C), (..., n, m)."""
+    return np.clip(land.rain / 260.0, 0.15, 1.0)[:, None] / (1.0 + np.exp((temperature + 1.5) / 1.6))
+
+
+def mixture(land: Land) -> tuple[NDArray, dict[str, NDArray]]:
+    """What EVI is made of, linear in the greenness of the plants: how n places begin, and what each kind adds.
+
+    EVI = 2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1) is the ratio of two sums over the ground. Returns them without any
+    green, (n, 2), and what full greenness adds for each kind of plant that there is, (n, 2).
+    """
+    bands = SPECTRA[:, [BAND_INDEX[b] for b in ("B2", "B4", "B8")]].astype(np.float64)
+    # Columns: numerator and denominator, from B2, B4, B8.
+    ratio = np.array([[0.0, -7.5], [-2.5, 6.0], [2.5, 1.0]])
+    spectrum = dict(zip(ENDMEMBERS, bands @ ratio, strict=True))
+    soil = land.soil @ (bands @ ratio)[ENDMEMBERS.index("laterite") : ENDMEMBERS.index("stone") + 1]
+    dense = closure(land)
+    start = land.cover[:, [lands.BARE]] * soil
+    for cover, name in ((lands.WATER, "water"), (lands.ICE, "snow")):
+        start += land.cover[:, [cover]] * spectrum[name]
+    start[:, 1] += 1.0
+    added: dict[str, NDArray] = {}
+    for cover, kinds in COVER_KINDS.items():
+        share = land.cover[:, [cover]]
+        if not share.any():
+            continue
+        ground = soil
+        if cover == lands.URBAN:
+            ground = BUILT_SHARE * spectrum["built"] + (1.0 - BUILT_SHARE) * soil
+        hidden, dry = share * dense[:, [cover]], DRY_SHARE[cover]
+        # Plants that are not green are dry matter and bare ground.
+        brown = dry * spectrum["dry"] + (1.0 - dry) * ground
+        start += hidden * (brown - ground) + share * ground
+        for kind, part in kinds.items():
+            more = part * hidden * (land.leaf[:, None] * spectrum[LEAF[cover]] - brown)
+            added[kind] = added[kind] + more if kind in added else more
+    return start, added
 
 
 def evi_curve(land: Land, time: NDArray) -> tuple[NDArray, NDArray]:
     """EVI and snow cover of n places at m times, each (n, m): of the place's mean mixture, without texture or sky.
 
-    EVI = 2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1) of the snow-free ground; snow hides four fifths of it, as in
-    composites that fill snow with the background.
+    EVI is that of the snow-free ground; snow hides four fifths of it, as in composites that fill snow with the
+    background.
     """
-    bands = SPECTRA[:, [BAND_INDEX[b] for b in ("B2", "B4", "B8")]].astype(np.float64)
-    spectrum = dict(zip(ENDMEMBERS, bands, strict=True))
-    soil = land.soil @ bands[ENDMEMBERS.index("laterite") : ENDMEMBERS.index("stone") + 1]
-    dense = closure(land)
-    total = np.zeros((len(land.lon), np.size(time), 3))
-    for cover, kinds in COVER_KINDS.items():
-        share = land.cover[:, cover]
-        if not share.any():
-            continue
-        late = land.delay if cover < 4 else 0.0
-        green = sum(part * greenness(land, time, kind, late) for kind, part in kinds.items())
-        hidden = (share * dense[:, cover])[:, None]
-        dry = (1.0 - green) * DRY_SHARE[cover]
-        leaf = spectrum[LEAF[cover]]
-        total += (hidden * green * land.leaf[:, None])[..., None] * leaf + (hidden * dry)[..., None] * spectrum["dry"]
-        rest = share[:, None] - hidden * (green + dry)
-        if cover == lands.URBAN:
-            total += (rest * BUILT_SHARE)[..., None] * spectrum["built"]
-            rest = rest * (1.0 - BUILT_SHARE)
-        total += rest[..., None] * soil[:, None, :]
-    total += land.cover[:, lands.BARE, None, None] * soil[:, None, :]
-    total += land.cover[:, lands.WATER, None, None] * spectrum["water"]
-    total += land.cover[:, lands.ICE, None, None] * spectrum["snow"]
-    blue, red, nir = np.moveaxis(total, -1, 0)
-    # Bright surfaces (ice) turn the denominator over; products clip EVI there, and plants there are none.
-    evi = np.where(land.cover[:, lands.ICE, None] > 0.3, 0.0, 2.5 * (nir - red) / (nir + 6 * red - 7.5 * blue + 1.0))
+    start, added = mixture(land)
+    over, under = (np.repeat(start[:, [i]], np.size(time), axis=1) for i in range(2))
+    for kind, more in added.items():
+        green = greenness(land, time, kind, land.delay if kind in LATE_KINDS else 0.0)
+        over += more[:, [0]] * green
+        under += more[:, [1]] * green
     snow = snow_cover(land, time)
-    return evi * (1.0 - 0.8 * snow), snow
+    return seen_evi(land, over, under, snow), snow
 
 
-def four_dates(land: Land, year: int, *, step: float = 4.0, min_amplitude: float = 0.1) -> NDArray:
-    """Greenup, maturity, senescence, dormancy of the cycle that peaks in ``year``: (n, 4) days since 1970, NaN missing.
-
-    EVI first above 15 %, first above 90 %, last above 90 %, last above 15 % of the cycle's amplitude (MCD12Q2 v6.1 user
-    guide, table 2); no dates below an amplitude of 0.1, which leaves deserts, ice and evergreen tropics without.
-    """
-    centre = window(land)[0] + (year - 1970) * YEAR
-    offsets = np.arange(-YEAR / 2, YEAR / 2 + step, step)
-    out = np.full((len(land.lon), 4), np.nan)
-    if not len(land.lon):
-        return out
-    # Places of one centre share a time axis; centres are few (zone x hemisphere).
-    for c in np.unique(centre):
-        at = np.flatnonzero(centre == c)
-        sub = take(land, at)
-        evi = evi_curve(sub, c + offsets)[0]
-        low, high = evi.min(axis=1), evi.max(axis=1)
-        scaled = (evi - low[:, None]) / np.maximum(high - low, 1e-9)[:, None]
-        dates = np.stack(
-            [_crossing(scaled, 0.15, True), _crossing(scaled, 0.9, True), _crossing(scaled, 0.9, False),
-             _crossing(scaled, 0.15, False)], axis=1
-        )  # fmt: skip
-        dates = c + offsets[0] + step * dates
-        out[at] = np.where((high - low >= min_amplitude)[:, None], dates, np.nan)
-    return out
-
-
-def _crossing(scaled: NDArray, level: float, first: bool) -> NDArray:
-    """Position (in steps, linear between samples) where rows are first (or last) above a level."""
-    rows = scaled if first else scaled[:, ::-1]
-    i = (rows > level).argmax(axis=1)
-    before = np.maximum(i - 1, 0)
-    r = np.arange(len(rows))
-    a, b = rows[r, before], rows[r, i]
-    at = np.where(i > 0, before + np.clip((level - a) / np.where(b > a, b - a, 1.0), 0.0, 1.0), 0.0)
-    return at if first else rows.shape[1] - 1 - at
+def seen_evi(land: Land, over: NDArray, under: NDArray, snow: NDArray) -> NDArray:
+    """EVI (n, m) from its numerator, denominator and snow cover."""
+    # Bright surfaces (ice) turn the denominator over; products clip EVI there, and plants there are none.
+    evi = np.where(land.cover[:, lands.ICE, None] > 0.3, 0.0, over / under)
+    return evi * (1.0 - 0.8 * snow)
 
 
 def take(land: Land, at: NDArray[np.int64]) -> Land:

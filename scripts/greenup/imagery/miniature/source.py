@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
 from greenup.imagery.miniature import ground, land, plants, trees
+from greenup.imagery.miniature.dates import four_dates
 from greenup.imagery.miniature.noise import key, uniform
 from greenup.imagery.miniature.render import render
 from greenup.imagery.miniature.sky import REVISIT_DAYS, Sky
@@ -81,7 +83,10 @@ class MiniatureSource:
         return render(self.seed, self._ground(grid), scene, grid, bands)
 
     def curves(self, sites: pd.DataFrame, years: tuple[int, int]) -> pd.DataFrame:
-        """16-day EVI at the sites, noisy; ``clear`` is False under cloud (which lowers EVI) and snow."""
+        """16-day EVI at the sites, noisy; ``clear`` is False under cloud (which lowers EVI) and snow.
+
+        ``snow``: no cloud, and snow on two fifths of the ground or more.
+        """
         start, end = (np.datetime64(f"{y}-01-01", "D").astype(int) for y in (years[0], years[1] + 1))
         days = np.concatenate(
             [
@@ -110,28 +115,28 @@ class MiniatureSource:
                         "time": np.tile(pd.to_datetime(days + 8, unit="D", utc=True), len(part)),
                         "evi": noisy.ravel(),
                         "clear": (~cloudy & (snow < 0.4)).ravel(),
+                        "snow": (~cloudy & (snow >= 0.4)).ravel(),
                     }
                 )
             )
         return pd.concat(parts, ignore_index=True)
 
     # ------------------------------------------------------------------------------------------- what it knows
-    def phenology(self, sites: pd.DataFrame, years: tuple[int, int]) -> pd.DataFrame:
+    def phenology(self, sites: pd.DataFrame, years: tuple[int, int], *, threads: int = 1) -> pd.DataFrame:
         """The four dates of each site and year (both ends included), as MCD12Q2 would give them.
 
         Columns site_id, year, greenup, maturity, senescence, dormancy: days since 1970-01-01, NaN where the season's
-        amplitude is too small (deserts, ice, evergreen tropics). ``year`` is that of the cycle's middle.
+        amplitude is too small (deserts, ice, evergreen tropics). ``year`` is that of the cycle's middle. Rows are in
+        the order of the sites, then of the years, whatever the number of ``threads``.
         """
-        parts = []
-        for part in _chunks(sites, _CHUNK):
-            places = self._places(part)
-            for year in range(years[0], years[1] + 1):
-                dates = plants.four_dates(places, year)
-                table = pd.DataFrame(np.round(dates), columns=["greenup", "maturity", "senescence", "dormancy"])
-                table.insert(0, "site_id", part["site_id"].to_numpy())
-                table.insert(1, "year", year)
-                parts.append(table)
-        return pd.concat(parts, ignore_index=True).sort_values(["site_id", "year"], ignore_index=True, kind="stable")
+        with ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(lambda part: four_dates(self._places(part), years), _chunks(sites, _CHUNK)))
+        year = np.arange(years[0], years[1] + 1)
+        days = np.round(np.concatenate(parts)) if parts else np.empty((0, len(year), 4))
+        table = pd.DataFrame(days.reshape(-1, 4), columns=["greenup", "maturity", "senescence", "dormancy"])
+        table.insert(0, "site_id", np.repeat(sites["site_id"].to_numpy(), len(year)))
+        table.insert(1, "year", np.tile(year, len(sites)))
+        return table
 
     def climate(self, sites: pd.DataFrame) -> pd.DataFrame:
         """Annual climate: site_id, temperature_c, precipitation_mm, evapotranspiration_mm, water_balance_mm.

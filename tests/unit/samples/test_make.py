@@ -13,19 +13,20 @@ from greenup.bands import S2_L2A
 from greenup.errors import UserError
 from greenup.grids import grid_for_site
 from greenup.imagery.archive import ArchiveSource
-from greenup.imagery.samples import make_archives, read_list
-from greenup.imagery.samples_boadella import estimated_cloud
+from greenup.samples.boadella import estimated_cloud
+from greenup.samples.make import make_samples, read_list
 from hypothesis import given
 from hypothesis import strategies as st
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+NAMES = ("worldcereal", "boadella", "fluxnet", "ssl4eo_s12_sites", "ecoregions")
 PLACES = ("00002806639B424A", "0000280849BAC91C")
 
 
 @pytest.fixture(scope="module")
 def archives(samples, tmp_path_factory):
     out = tmp_path_factory.mktemp("real")
-    assert make_archives(samples, out) == {"worldcereal": True, "boadella": True}
+    assert make_samples(samples, out) == dict.fromkeys(NAMES, True)
     return out
 
 
@@ -131,16 +132,16 @@ def test_items_say_where_they_come_from(archives):
 
 def test_a_second_call_does_nothing_and_a_damaged_archive_is_made_again(samples, archives, tmp_path):
     out = tmp_path / "v1.2"
-    make_archives(samples, out)
+    make_samples(samples, out)
     contents = {p.relative_to(out): (p.read_bytes(), p.stat().st_mtime_ns) for p in out.rglob("*") if p.is_file()}
-    assert make_archives(samples, out) == {"worldcereal": False, "boadella": False}
+    assert make_samples(samples, out) == dict.fromkeys(NAMES, False)
     assert contents == {
         p.relative_to(out): (p.read_bytes(), p.stat().st_mtime_ns) for p in out.rglob("*") if p.is_file()
     }
     # An interruption leaves no mark, or no points.
     (out / "boadella" / "made_from.json").unlink()
     (out / "worldcereal_points.csv").unlink()
-    assert make_archives(samples, out) == {"worldcereal": True, "boadella": True}
+    assert make_samples(samples, out) == {**dict.fromkeys(NAMES, False), "worldcereal": True, "boadella": True}
     # Made again, byte for byte, here and elsewhere.
     for path, (data, _) in contents.items():
         assert (out / path).read_bytes() == data, path
@@ -152,17 +153,17 @@ def test_other_files_make_another_archive(samples, tmp_path):
     folder = tmp_path / "samples"
     for row in read_list():
         shutil.copytree(samples / row["folder"], folder / row["folder"], ignore=shutil.ignore_patterns("S1_*", "OUT*"))
-    make_archives(folder, tmp_path / "out")
+    make_samples(folder, tmp_path / "out")
     image = folder / "s2_boadella_timeseries" / "Boadella_2020-06-21.tif"
     image.chmod(0o644)
     with rasterio.open(image, "r+") as file:
         file.write(np.full((377, 380), 1234, np.int16), 1)
-    assert make_archives(folder, tmp_path / "out") == {"worldcereal": False, "boadella": True}
+    assert make_samples(folder, tmp_path / "out") == {**dict.fromkeys(NAMES, False), "boadella": True}
 
 
 def test_missing_files_are_listed_with_their_source(tmp_path):
     with pytest.raises(UserError) as caught:
-        make_archives("", tmp_path / "out")
+        make_samples("", tmp_path / "out")
     for row in read_list():
         assert row["source"] in str(caught.value)
         assert row["licence"] in str(caught.value)
@@ -170,7 +171,7 @@ def test_missing_files_are_listed_with_their_source(tmp_path):
     (tmp_path / "s2_boadella_timeseries").mkdir()
     (tmp_path / "s2_boadella_timeseries" / "Boadella_2020-01-13.tif").touch()
     with pytest.raises(UserError, match="1 of 12 files"):
-        make_archives(tmp_path, tmp_path / "out")
+        make_samples(tmp_path, tmp_path / "out")
 
 
 def test_the_list_of_samples_is_checked(tmp_path):
@@ -187,12 +188,12 @@ def test_the_list_of_samples_is_checked(tmp_path):
 
 
 def test_unreadable_samples_are_named(samples, tmp_path):
-    shutil.copytree(samples / "s2_boadella_timeseries", tmp_path / "s2_boadella_timeseries")
-    shutil.copytree(samples / "s2_s1_worldcereal_patches", tmp_path / "s2_s1_worldcereal_patches")
+    for row in read_list():
+        shutil.copytree(samples / row["folder"], tmp_path / row["folder"], ignore=shutil.ignore_patterns("S1_*", "OUT*"))
     broken = tmp_path / "s2_boadella_timeseries" / "Boadella_2020-06-21.tif"
     broken.chmod(0o644)
     broken.write_bytes(b"no tiff")
     with pytest.raises(UserError, match="Boadella_2020-06-21"):
-        make_archives(tmp_path, tmp_path / "out")
+        make_samples(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out" / "boadella").exists()
     assert not list((tmp_path / "out").glob(".*"))

@@ -17,7 +17,6 @@ from greenup.errors import UserError
 from greenup.imagery.items import band_name
 from greenup.imagery.pixels import SCL_CLOUD
 from greenup.imagery.writing import (
-    Point,
     band_asset,
     class_asset,
     footprint,
@@ -26,6 +25,7 @@ from greenup.imagery.writing import (
     write_catalogue,
     write_geotiff,
 )
+from greenup.samples.place import Point
 
 NAME = "worldcereal"
 ATTRIBUTION = "Contains modified Copernicus Sentinel data 2017-2019"

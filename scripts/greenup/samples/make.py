@@ -1,7 +1,8 @@
-"""Samples of real Sentinel-2 time series, turned into small STAC archives that the workflow reads like any other.
+"""Real public samples, turned into files that the workflow reads like any other.
 
-config/samples.csv says which public files, from where, under which licence. Each sample becomes
-``<out>/<name>/catalog.json`` with its GeoTIFFs and ``<out>/<name>_points.csv``, the sites of the study.
+config/samples.csv says which public files, from where, under which licence. Each sample becomes a folder
+``<out>/<name>``: of image series a STAC archive (catalog.json and GeoTIFFs), of the others a table or a layer; and
+where it has places of its own, ``<out>/<name>_points.csv``, the sites of the study.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pathlib import Path
 
 from greenup.errors import UserError
 from greenup.files import read_json, write_json, write_text
-from greenup.imagery.samples_boadella import convert_boadella
-from greenup.imagery.samples_worldcereal import convert_worldcereal
-from greenup.imagery.writing import Point
+from greenup.samples.boadella import convert_boadella
+from greenup.samples.place import Point
+from greenup.samples.tables import convert_ecoregions, convert_fluxnet, convert_ssl4eo_s12_sites
+from greenup.samples.worldcereal import convert_worldcereal
 
 RECIPE = 1
-"""Raised by hand when a conversion changes what it writes: archives of an older recipe are made again."""
+"""Raised by hand when a conversion changes what it writes: samples of an older recipe are made again."""
 
 LIST = Path(__file__).resolve().parents[3] / "config" / "samples.csv"
 _MARK = "made_from.json"
@@ -31,16 +33,22 @@ log = logging.getLogger("greenup")
 
 
 Convert = Callable[[list[Path], Path], list[Point]]
-"""From the sample's files and an empty folder to its points; writes catalog.json and GeoTIFFs into the folder."""
+"""From the sample's files and an empty folder to its points, none where it has none; writes into the folder."""
 
-CONVERSIONS: dict[str, Convert] = {"worldcereal": convert_worldcereal, "boadella": convert_boadella}
+CONVERSIONS: dict[str, Convert] = {
+    "worldcereal": convert_worldcereal,
+    "boadella": convert_boadella,
+    "fluxnet": convert_fluxnet,
+    "ssl4eo_s12_sites": convert_ssl4eo_s12_sites,
+    "ecoregions": convert_ecoregions,
+}
 
 
-def make_archives(samples: str | Path, out: str | Path) -> dict[str, bool]:
-    """Make every archive that is not there yet or whose files changed; name -> whether it was made now.
+def make_samples(samples: str | Path, out: str | Path) -> dict[str, bool]:
+    """Make every sample that is not there yet or whose files changed; name -> whether it was made now.
 
     ``samples``: folder that holds a folder a sample. Nothing is written when all is as it should be, so that nothing
-    downstream is made again. An archive appears whole or not at all.
+    downstream is made again. A sample appears whole or not at all.
 
     Raises `UserError` that lists every missing file with its source and licence.
     """
@@ -82,7 +90,8 @@ def read_list(path: Path = LIST) -> list[dict[str, str]]:
 def _make(name: str, files: list[Path], out: Path) -> bool:
     folder, points = out / name, out / f"{name}_points.csv"
     mark = {"recipe": RECIPE, "files": {f.name: _digest(f) for f in files}}
-    if (folder / _MARK).is_file() and read_json(folder / _MARK) == mark and points.is_file():
+    done = (folder / _MARK).is_file() and read_json(folder / _MARK) == {**mark, "points": points.is_file()}
+    if done:
         log.info("%s: up to date", folder)
         return False
     log.info("%s: converting %d files", folder, len(files))
@@ -90,10 +99,11 @@ def _make(name: str, files: list[Path], out: Path) -> bool:
     try:
         unfinished.mkdir()
         places = CONVERSIONS[name](files, unfinished)
-        write_json(unfinished / _MARK, mark)
-        # The points go first: the archive's mark, which says that all is there, comes with the last rename.
-        rows = [f"{p.site_id},{p.lon:.9f},{p.lat:.9f},{p.stratum}" for p in places]
-        write_text(points, "\n".join(["site_id,lon,lat,stratum", *rows]) + "\n")
+        write_json(unfinished / _MARK, {**mark, "points": bool(places)})
+        # The points go first: the sample's mark, which says that all is there, comes with the last rename.
+        if places:
+            rows = [f"{p.site_id},{p.lon:.9f},{p.lat:.9f},{p.stratum}" for p in places]
+            write_text(points, "\n".join(["site_id,lon,lat,stratum", *rows]) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.rename(folder)

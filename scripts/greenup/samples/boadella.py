@@ -16,7 +16,6 @@ from greenup.errors import UserError
 from greenup.grids import utm_epsg
 from greenup.imagery.items import ESTIMATE
 from greenup.imagery.writing import (
-    Point,
     band_asset,
     footprint,
     item,
@@ -24,6 +23,7 @@ from greenup.imagery.writing import (
     write_catalogue,
     write_geotiff,
 )
+from greenup.samples.place import Point
 
 NAME = "boadella"
 ATTRIBUTION = "Contains modified Copernicus Sentinel data 2020-2022"

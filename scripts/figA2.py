@@ -1,0 +1,13 @@
+"""Rule figA2: maps of the labels of all evaluated tasks (SSL4Eco, Figure A-2)."""
+
+from greenup.errors import job
+from greenup.files import read_table
+from greenup.paper.figA2 import draw_figA2
+from greenup.paper.style import save_figure
+from greenup.schemas import LABELS
+
+with job(snakemake.log):
+    kinds, invented = snakemake.params.kinds, snakemake.params.simulated
+    tables = {task: read_table(path, LABELS) for task, path in zip(kinds, snakemake.input, strict=True)}
+    figure, data = draw_figA2(tables, kinds, invented)
+    save_figure(figure, data, snakemake.output, simulated=bool(invented))

@@ -1,0 +1,1 @@
+"""Real public samples, turned into files that the workflow reads: `make real SAMPLES=<folder>`."""
