@@ -2,10 +2,13 @@
 
 from os.path import relpath
 
+from greenup.config.learning import MiniatureLabels
+
 
 rule fig1:
     input:
-        [f"{R}/sites/{d}.parquet" for d in study.paper.fig1_datasets],
+        sites=[f"{R}/sites/{d}.parquet" for d in study.paper.fig1_datasets],
+        coverage=[f"{R}/coverage/{d}.csv" for d in study.paper.fig1_datasets],
     output:
         png=report(f"{R}/paper/figures/fig1.png", caption="report/fig1.rst", category="Figures", labels={"figure": "1"}),
         pdf=f"{R}/paper/figures/fig1.pdf",
@@ -48,6 +51,7 @@ rule fig2:
         "../envs/figures.yaml"
     params:
         sites=study.paper.fig2_sites,
+        index=plan.curve_index(study.paper.fig2_dataset),
         simulated=study.simulated,
     message:
         "Figure 2"
@@ -80,6 +84,91 @@ rule coverage_figure:
         "coverage of the samplings"
     script:
         "../scripts/coverage_figure.py"
+
+
+rule figA1:
+    input:
+        sites=f"{R}/sites/{plan.figA1_dataset}.parquet",
+        phenology=f"{R}/phenology/{plan.figA1_dataset}.parquet",
+        curves=f"{R}/phenology/{plan.figA1_dataset}.curves.parquet",
+    output:
+        png=report(
+            f"{R}/paper/figures/figA1.png",
+            caption="report/figA1.rst",
+            category="Figures",
+            labels={"figure": "A-1"},
+        ),
+        pdf=f"{R}/paper/figures/figA1.pdf",
+        csv=f"{R}/paper/figures/figA1.csv",
+    log:
+        f"{R}/logs/figA1.log",
+    benchmark:
+        f"{R}/benchmarks/paper/figA1.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        index=plan.curve_index(plan.figA1_dataset),
+        simulated=study.simulated,
+    message:
+        "Figure A-1"
+    script:
+        "../scripts/figA1.py"
+
+
+rule figA2:
+    input:
+        [f"{R}/tasks/{t}/labels.parquet" for t in study.evaluated_tasks],
+    output:
+        png=report(
+            f"{R}/paper/figures/figA2.png",
+            caption="report/figA2.rst",
+            category="Figures",
+            labels={"figure": "A-2"},
+        ),
+        pdf=f"{R}/paper/figures/figA2.pdf",
+        csv=f"{R}/paper/figures/figA2.csv",
+    log:
+        f"{R}/logs/figA2.log",
+    benchmark:
+        f"{R}/benchmarks/paper/figA2.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        kinds={t: plan.task(t).kind for t in study.evaluated_tasks},
+        simulated=[t for t in study.evaluated_tasks if isinstance(plan.task(t).labels, MiniatureLabels)],
+    message:
+        "Figure A-2"
+    script:
+        "../scripts/figA2.py"
+
+
+rule sampling_check:
+    input:
+        sites=f"{R}/sites/{study.paper.check_dataset}.parquet",
+        seasons=f"{R}/seasons/{study.paper.check_dataset}.parquet",
+        reference=study.paper.check_reference or [],
+        data=plan.check_inputs,
+    output:
+        png=report(
+            f"{R}/paper/figures/sampling_check.png",
+            caption="report/sampling_check.rst",
+            category="Figures",
+            labels={"figure": "sampling check"},
+        ),
+        pdf=f"{R}/paper/figures/sampling_check.pdf",
+        csv=f"{R}/paper/figures/sampling_check.csv",
+    log:
+        f"{R}/logs/sampling_check.log",
+    benchmark:
+        f"{R}/benchmarks/paper/sampling_check.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        data=plan.site_data(study.paper.check_dataset),
+    message:
+        "rebuilt sampling beside real sites"
+    script:
+        "../scripts/sampling_check.py"
 
 
 rule training_figure:
@@ -135,6 +224,66 @@ rule quality_figure:
         "data quality"
     script:
         "../scripts/quality_figure.py"
+
+
+rule table1:
+    input:
+        sites=[f"{R}/sites/{d}.parquet" for d in study.datasets],
+        published=workflow.source_path("../config/published/table1.csv"),
+    output:
+        csv=report(
+            f"{R}/paper/tables/table1.csv",
+            caption="report/table1.rst",
+            category="Tables",
+            labels={"table": "1"},
+        ),
+        md=f"{R}/paper/tables/table1.md",
+        tex=f"{R}/paper/tables/table1.tex",
+        html=f"{R}/paper/tables/table1.html",
+    log:
+        f"{R}/logs/table1.log",
+    benchmark:
+        f"{R}/benchmarks/paper/table1.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        rules={
+            d: {"sites": plan.settings(plan.dataset(d).sites), "seasons": plan.settings(plan.dataset(d).seasons)}
+            for d in study.datasets
+        },
+    message:
+        "Table 1"
+    script:
+        "../scripts/table1.py"
+
+
+rule tableA1:
+    input:
+        sites=[f"{R}/sites/{d}.parquet" for d in plan.dated],
+        phenology=[f"{R}/phenology/{d}.parquet" for d in plan.dated],
+    output:
+        csv=report(
+            f"{R}/paper/tables/tableA1.csv",
+            caption="report/tableA1.rst",
+            category="Tables",
+            labels={"table": "A-1"},
+        ),
+        md=f"{R}/paper/tables/tableA1.md",
+        tex=f"{R}/paper/tables/tableA1.tex",
+        html=f"{R}/paper/tables/tableA1.html",
+    log:
+        f"{R}/logs/tableA1.log",
+    benchmark:
+        f"{R}/benchmarks/paper/tableA1.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        names=plan.dated,
+        simulated=study.simulated,
+    message:
+        "Table A-1"
+    script:
+        "../scripts/tableA1.py"
 
 
 rule results_table:

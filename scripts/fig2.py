@@ -18,5 +18,6 @@ with job(snakemake.log):
         index,
         index_path=snakemake.input.index,
         count=snakemake.params.sites,
+        curve_index=snakemake.params.index,
     )
     save_figure(figure, data, snakemake.output, simulated=index.attrs["simulated"])

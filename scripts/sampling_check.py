@@ -1,5 +1,6 @@
 """Rule sampling_check: a rebuilt sampling beside real sites, as distributions."""
 
+from greenup.config import parse
 from greenup.errors import job
 from greenup.files import read_table
 from greenup.paper.sampling_check import compare, draw_sampling_check, read_reference
@@ -11,7 +12,7 @@ with job(snakemake.log):
     sites = read_table(snakemake.input.sites, SITES)
     reference = read_reference(snakemake.input.reference)
     table = compare(
-        sites, read_table(snakemake.input.seasons, INTERVALS), reference, SiteData.of(snakemake.params.data)
+        sites, read_table(snakemake.input.seasons, INTERVALS), reference, parse(SiteData, snakemake.params.data)
     )
     figure = draw_sampling_check(table, n_real=reference["site_id"].nunique(), n_rebuilt=len(sites))
     save_figure(figure, table, snakemake.output, simulated=False)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from greenup.bands import native_resolutions
 from greenup.config import Dataset, Model, Study, Task
 from greenup.config.block import Region
+from greenup.config.data import MiniatureImagery
 from greenup.config.learning import FileLabels
 from greenup.config.phenology import SeriesPhenology, TablePhenology, TilesPhenology
 from greenup.config.seasons import CustomSeasons, EviSeasons
@@ -204,13 +205,45 @@ class Plan:
         if self.study.paper.fig1_datasets:
             names.append("fig1")
         names.append("coverage")
+        if self.study.paper.check_dataset:
+            names.append("sampling_check")
         if self.study.paper.fig2_dataset:
             names.append("fig2")
+        if self.figA1_dataset:
+            names.append("figA1")
+        if self.study.evaluated_tasks:
+            names.append("figA2")
         if self.trained_models:
             names.append("training")
         if self.used:
             names.append("quality")
         return {n: f"{self.root}/paper/figures/{n}.png" for n in names}
+
+    @property
+    def figA1_dataset(self) -> str | None:
+        """The dataset of Figure A-1; without dates there is none."""
+        name = self.study.paper.figA1_dataset or self.study.paper.fig2_dataset
+        return name if name in self.phenology else None
+
+    def curve_index(self, dataset: str | None) -> str:
+        """Vegetation index of a dataset's curves; EVI where its source of dates names none."""
+        block = self.study.datasets.get(dataset)
+        return getattr(block.phenology, "index", "evi") if block else "evi"
+
+    def is_simulated(self, dataset: str | None) -> bool:
+        """Whether the images of a dataset are invented."""
+        return dataset is not None and isinstance(self.dataset(dataset).imagery, MiniatureImagery)
+
+    @property
+    def check_inputs(self) -> list[str]:
+        """Files behind the attributes of the sites that the rebuilt sampling is held against."""
+        name = self.study.paper.check_dataset
+        return [str(path) for path in self._data(name).files.values()] if name else []
+
+    @property
+    def dated(self) -> list[str]:
+        """Datasets whose four dates are made anyway: those with images, and that of Figure A-1."""
+        return [n for n in self.phenology if n in self.used or n == self.figA1_dataset]
 
     @property
     def trained_models(self) -> list[str]:
@@ -219,4 +252,6 @@ class Plan:
 
     @property
     def tables(self) -> dict[str, str]:
-        return {"results": f"{self.root}/paper/tables/results.csv"} if self.probes else {}
+        """Tables of this study by name: the CSV of each (Markdown, LaTeX and HTML stand beside it)."""
+        names = ["table1", *(["tableA1"] if self.dated else []), *(["results"] if self.probes else [])]
+        return {n: f"{self.root}/paper/tables/{n}.csv" for n in names}

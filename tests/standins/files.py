@@ -16,7 +16,7 @@ def archive(**members: bytes) -> bytes:
 
 
 class FileServer:
-    """Files by path; ``cut`` paths end half way, once for each time they stand there; ``asked`` tells what was asked."""
+    """Files by path; ``cut`` paths end half way, once for each time they stand there; ``asked`` is what was asked."""
 
     def __init__(self):
         self.files: dict[str, bytes] = {}

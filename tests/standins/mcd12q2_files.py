@@ -27,12 +27,15 @@ GRIDS: dict[str, tuple[str | None, Affine, tuple[int, int]]] = {
 """Coordinate system, transform and shape."""
 
 
-def write_tile(folder, year=2019, tile="h18v04", size=24, production="2022112233445", collection="061", **layers):
-    """A tile file; ``layers``: name -> array, others are made up: 12 000 + row + 1000 x cycle + 3000 x number."""
+def write_tile(
+    folder, year=2019, tile="h18v04", size=24, production="2022112233445", collection="061", names=NAMES, **layers
+):
+    """A tile file; ``layers``: name -> array; others of ``names`` are made up: 12 000 + row + 1000 x cycle + 3000 x
+    number."""
     path = folder / f"MCD12Q2.A{year}001.{tile}.{collection}.{production}.hdf"
     file = SD.SD(str(path), SD.SDC.WRITE | SD.SDC.CREATE)
     row = np.arange(size)[:, None, None]
-    made = {n: row + 1000 * np.arange(2) + 12_000 + 3000 * i + np.zeros((size, size, 1)) for i, n in enumerate(NAMES)}
+    made = {n: row + 1000 * np.arange(2) + 12_000 + 3000 * i + np.zeros((size, size, 1)) for i, n in enumerate(names)}
     made["NumCycles"] = np.ones((size, size))
     for name, values in (made | layers).items():
         data = np.asarray(values, dtype=np.int16)

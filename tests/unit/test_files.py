@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from greenup.errors import UserError
-from greenup.files import atomic_path, checksum, read_json, read_table, write_json, write_table, write_text
+from greenup.files import atomic_path, checksum, distinct, read_json, read_table, write_json, write_table, write_text
 from greenup.schemas import CURVES, EMBEDDINGS, INTERVALS, PHENOLOGY, SITES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,9 +30,13 @@ def sites(count: int = 3) -> pd.DataFrame:
             "lon": [-180.0 + i * 7.3 % 360.0 for i in range(count)],
             "lat": [60.0 - i * 1.1 % 120.0 for i in range(count)],
             "stratum": "x",
+            "land": True,
             "climate_zone": None,
             "land_cover": "barren",
+            "ecoregion": None,
             "biome": None,
+            "realm": None,
+            "mountain": False,
             "weight": 1.0,
             "shard": 0,
         }
@@ -153,7 +157,7 @@ class TestTables:
 
     def test_old_attributes_do_not_leak_into_a_new_file(self, tmp_path):
         """What a table was read with says nothing of the file it is written to."""
-        curves = pd.DataFrame({"site_id": "a", "time": ["2020-01-01"], "evi": 0.25, "clear": True})
+        curves = pd.DataFrame({"site_id": "a", "time": ["2020-01-01"], "evi": 0.25, "clear": True, "snow": False})
         for table, schema in ((sites(), SITES), (curves, CURVES)):
             table.attrs = {"simulated": False, "kind": "of another file"}
             write_table(tmp_path / "new", table, schema, **ABOUT)
@@ -161,11 +165,17 @@ class TestTables:
 
     def test_times_dates_and_lists(self, tmp_path):
         curves = pd.DataFrame(
-            {"site_id": "a", "time": pd.to_datetime(["2020-01-01T10:11:12.5Z"]), "evi": 0.25, "clear": [True]}
+            {
+                "site_id": "a",
+                "time": pd.to_datetime(["2020-01-01T10:11:12.5Z"]),
+                "evi": 0.25,
+                "clear": True,
+                "snow": False,
+            }
         )
         write_table(tmp_path / "c", curves, CURVES, **ABOUT)
         assert read_table(tmp_path / "c", CURVES)["time"][0] == pd.Timestamp("2020-01-01T10:11:12.5Z")
-        days = {"first": "2019-12-31", "middle": "2020-01-15", "last": "2020-01-31"}
+        days = {"first": "2019-12-31", "middle": "2020-01-15", "last": "2020-01-31", "choice": 0, "dark_days": 0}
         intervals = pd.DataFrame({"site_id": "a", "season": ["winter"], "year": 2019, **days})
         write_table(tmp_path / "i", intervals, INTERVALS, **ABOUT)
         assert read_table(tmp_path / "i", INTERVALS)["last"][0] == pd.Timestamp("2020-01-31")
@@ -183,6 +193,35 @@ class TestTables:
         geo = json.loads(pq.read_schema(path).metadata[b"geo"])
         assert geo["primary_column"] == "geometry"
         assert geo["columns"]["geometry"]["encoding"] == "WKB"
+
+    def test_categories_are_written_as_their_text(self, tmp_path, monkeypatch):
+        """In several row groups, and read by anyone as plain text."""
+        monkeypatch.setattr("greenup.files._GROUP_ROWS", 2)
+        table = sites(5)
+        grouped = table.assign(site_id=pd.Categorical(table["site_id"]), stratum=pd.Categorical(list("xyxzx")))
+        dates = pd.DataFrame({"site_id": grouped["site_id"], "years": 3, "origin": grouped["stratum"]})
+        dates = dates.assign(greenup=1.0, maturity=2.0, senescence=3.0, dormancy=4.0, donor_id=None, donor_km=None)
+        write_table(tmp_path / "d", dates.assign(cause=pd.Categorical([None, "a"] * 2 + ["b"])), PHENOLOGY, **ABOUT)
+        assert pq.read_metadata(tmp_path / "d").num_row_groups == 3
+        back = read_table(tmp_path / "d", PHENOLOGY)
+        assert back.dtypes[["site_id", "origin", "cause"]].map(str).tolist() == ["string"] * 3
+        assert back["site_id"].tolist() == table["site_id"].tolist()
+        assert back["cause"].fillna("-").tolist() == ["-", "a", "-", "a", "b"]
+        assert pd.read_parquet(tmp_path / "d")["origin"].tolist() == list("xyxzx")
+
+    def test_only_some_rows(self, tmp_path):
+        write_table(tmp_path / "a", sites(5), SITES, **ABOUT)
+        table = read_table(tmp_path / "a", SITES, only={"site_id": ["s4", "s1", "elsewhere"]})
+        assert table["site_id"].tolist() == ["s1", "s4"], "in the order of the file"
+        assert table.attrs["attribution"] == ABOUT["attribution"]
+        with pytest.raises(UserError, match="the sites table has no rows"):
+            read_table(tmp_path / "a", SITES, only={"site_id": ["elsewhere"]})
+
+    def test_values_of_one_column(self, tmp_path):
+        write_table(tmp_path / "a", sites(4).assign(stratum=list("yxyz")), SITES, **ABOUT)
+        assert distinct(tmp_path / "a", "stratum") == ["y", "x", "z"]
+        with pytest.raises(UserError, match="no such file"):
+            distinct(tmp_path / "b", "stratum")
 
     def test_a_table_read_can_be_written_again(self, tmp_path):
         first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"

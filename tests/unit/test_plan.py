@@ -142,10 +142,10 @@ class TestParams:
 class TestFigures:
     def test_only_those_that_can_be_drawn(self):
         drawn = {"sites": {"sampler": "grid"}}
-        assert plan(datasets={"mine": drawn}).figures == {}
-        assert list(plan().figures) == ["quality"]
+        assert set(plan(datasets={"mine": drawn}).figures) == {"coverage"}
+        assert list(plan().figures) == ["coverage", "quality"]
         x = plan(paper={"fig2_dataset": "mine"})
-        assert list(x.figures) == ["fig2", "quality"]
+        assert list(x.figures) == ["coverage", "fig2", "quality"]
         assert x.figures["fig2"] == "results/x/paper/figures/fig2.png"
 
 

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from greenup.randomness import generator, stable_hash
+from greenup.randomness import generator, stable_hash, uniform_integers
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 parts = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=5), min_size=1, max_size=3)
@@ -68,3 +70,55 @@ class TestGenerator:
     def test_neighbouring_seeds_and_sites_share_nothing(self):
         first = [generator(s, "x", i).random() for s, i in itertools.product(range(30), range(30))]
         assert len(set(first)) == 900
+
+
+class TestUniformIntegers:
+    def test_known_numbers(self):
+        """Fixed for ever, as those of `generator`; by SplitMix64 and multiplication written out in whole numbers."""
+
+        def by_hand(seed, purpose, text, high):
+            def mix(h):
+                h = (h + 0x9E3779B97F4A7C15) % 2**64
+                h = (h ^ h >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+                h = (h ^ h >> 27) * 0x94D049BB133111EB % 2**64
+                return h ^ h >> 31
+
+            data = text.encode()
+            h = mix(stable_hash(seed, purpose) ^ len(data))
+            for i in range(0, len(data), 8):
+                h = mix(h ^ int.from_bytes(data[i : i + 8], "little"))
+            return (h >> 32) * high >> 32
+
+        ids = ["", "a", "12U_34R", "8 bytes!", "9 bytes!!", "Zürich", "日本の東京都", "x" * 40]
+        for high in (1, 2, 365, 2**32):
+            found = uniform_integers(42, "phase", ids, high)
+            assert found.tolist() == [by_hand(42, "phase", i, high) for i in ids]
+        assert uniform_integers(42, "phase", ["12U_34R", "site_1"], 365).tolist() == [339, 61]
+
+    @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30), max_size=8), st.data())
+    def test_a_text_has_its_number_in_any_company(self, ids, data):
+        together = uniform_integers(1, "x", ids, 1000)
+        for i, text in enumerate(ids):
+            others = data.draw(st.lists(st.text("abc", max_size=60), max_size=3))
+            assert uniform_integers(1, "x", [*others, text], 1000)[-1] == together[i]
+
+    def test_of_a_pandas_column(self):
+        ids = pd.Series(["a", "b"], dtype="string")
+        assert uniform_integers(1, "x", ids, 9).tolist() == uniform_integers(1, "x", ["a", "b"], 9).tolist()
+
+    @pytest.mark.parametrize("name", ["{}", "{}U_7R", "point_{:06d}", "{:030d}"])
+    def test_uniform_and_unrelated(self, name):
+        """Chi-square over 365 numbers at its 99.99 % quantile; no correlation of neighbours, seeds and purposes."""
+        n = 50_000
+        ids = [name.format(i) for i in range(n)]
+        draws = uniform_integers(3, "phase", ids, 365)
+        counts = np.bincount(draws, minlength=365)
+        assert ((counts - n / 365) ** 2 / (n / 365)).sum() < chi2.ppf(0.9999, 364)
+        others = [uniform_integers(4, "phase", ids, 365), uniform_integers(3, "cloud", ids, 365), np.roll(draws, 1)]
+        for other in others:
+            assert abs(np.corrcoef(draws, other)[0, 1]) < 5 / np.sqrt(n)
+
+    @pytest.mark.parametrize("high", [0, -1, 2**32 + 1])
+    def test_bounds(self, high):
+        with pytest.raises(ValueError, match="must be 1"):
+            uniform_integers(1, "x", ["a"], high)

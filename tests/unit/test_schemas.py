@@ -8,6 +8,8 @@ import pytest
 from greenup import schemas
 from greenup.errors import UserError
 from greenup.schemas import EMBEDDINGS, INTERVALS, PHENOLOGY, PROBES, SCENES, SITES, Column, Schema
+from hypothesis import given
+from hypothesis import strategies as st
 
 EVERY_KIND = Schema(
     "sample",
@@ -26,7 +28,8 @@ EVERY_KIND = Schema(
 
 def sites(**columns) -> pd.DataFrame:
     table = {"site_id": ["a", "b"], "lon": [5.0, -70.5], "lat": [45.0, -10.0], "stratum": ["x", "y"]}
-    table |= {"climate_zone": None, "land_cover": None, "biome": None, "weight": 1.0, "shard": 0}
+    table |= {"land": True, "climate_zone": None, "land_cover": None, "ecoregion": None, "biome": None, "realm": None}
+    table |= {"mountain": False, "weight": 1.0, "shard": 0}
     return pd.DataFrame({**table, **columns})
 
 
@@ -105,6 +108,19 @@ class TestTypes:
         once = SITES.check(sites(), "x")
         pd.testing.assert_frame_equal(SITES.check(once, "x"), once)
 
+    def test_text_may_be_categories(self):
+        """They stay so, and mean the same: in types, missing values and keys."""
+        plain = pd.DataFrame({"name": ["b", "a"]}).assign(count=[1, None], size=1.0, clear=True, time=None, day=None)
+        grouped = plain.assign(name=plain["name"].astype("category"))
+        checked = EVERY_KIND.check(grouped, "x")
+        assert isinstance(checked["name"].dtype, pd.CategoricalDtype)
+        assert str(checked["name"].cat.categories.dtype) == "string"
+        assert checked["name"].tolist() == ["b", "a"]
+        assert str(grouped["name"].cat.categories.dtype) == "str", "the table given stays as it is"
+        assert "column 'name', row 1: no value" in said(
+            EVERY_KIND, plain.assign(name=pd.Categorical(["a", None], categories=["a"]))
+        )
+
     def test_attributes_stay(self):
         table = sites()
         table.attrs["simulated"] = True
@@ -149,6 +165,28 @@ class TestRefusals:
         table = pd.DataFrame([row, {**row, "season": "summer"}])
         assert len(SCENES.check(table, "x")) == 2
         assert "site_id + season a, spring stands twice" in said(SCENES, pd.DataFrame([row, row]))
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-2, 2)), max_size=12), st.booleans())
+    def test_keys_of_categories_and_numbers(self, rows, in_order):
+        """Quick where rows are in order, and right in any order: against a count of the rows."""
+        keyed = Schema("keyed", "", (Column("a", "text", ""), Column("b", "text", ""), Column("n", "int", "")),
+                       ("a", "b", "n"), may_be_empty=True)  # fmt: skip
+        rows = sorted(rows) if in_order else rows
+        a, b, n = zip(*rows, strict=True) if rows else ((), (), ())
+        table = pd.DataFrame(
+            {"a": pd.Categorical.from_codes(a, list("wxyz")), "b": pd.Categorical.from_codes(b, list("pqr")), "n": n}
+        )
+        if len(set(rows)) == len(rows):
+            keyed.check(table, "x")
+        else:
+            assert "stands twice" in said(keyed, table)
+
+    def test_keys_too_many_to_number(self):
+        """Years of 64 bits times texts overflow: the slow way is taken."""
+        keyed = Schema("keyed", "", (Column("a", "text", ""), Column("n", "int", "")), ("a", "n"))
+        table = pd.DataFrame({"a": pd.Categorical(["x", "y", "y"]), "n": [0, -(2**61), 2**61]})
+        keyed.check(table, "x")
+        assert "a + n y, 0 stands twice (row 2)" in said(keyed, table.assign(n=[2**61, 0, 0]))
 
     def test_empty(self):
         assert "has no rows" in said(SITES, sites().iloc[:0])

@@ -68,7 +68,7 @@ class _Extracted(_Phenology):
     index: Literal["evi", "ndvi"] = "evi"
     """Vegetation index that is followed through the year."""
     min_observations: int = Field(15, gt=3)
-    """Clear observations a year below which no date is given."""
+    """Observations a year, clear or under snow, below which no date is given."""
     min_amplitude: float = Field(0.1, gt=0)
     """Smallest rise and fall of the index that is a cycle (MCD12Q2: 0.1 of EVI)."""
 

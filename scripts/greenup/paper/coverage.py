@@ -120,7 +120,7 @@ def expected_strata(counts: ArrayLike, total: int, n: ArrayLike) -> NDArray[np.f
 
 
 def _ratio_colours() -> tuple[Colormap, Normalize]:
-    """Orange where sites lack, purple where they abound, by doublings: ColorBrewer's PuOr, safe for the colour-blind."""
+    """Orange where sites lack, purple where they abound, by doublings (ColorBrewer's PuOr, colour-blind safe)."""
     ends = matplotlib.colormaps["PuOr"](np.linspace(0.08, 0.92, 256))
     return LinearSegmentedColormap.from_list("ratio", ends), Normalize(-np.log2(_FULL), np.log2(_FULL))
 

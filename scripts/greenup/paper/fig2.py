@@ -62,15 +62,16 @@ def draw_fig2(
     *,
     index_path: str,
     count: int,
+    curve_index: str = "evi",
     store: PatchReader | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A row a site: where it lies, its EVI over the year with its seasons, and its images in true colour.
 
     Tables as in `greenup.schemas` (``phenology`` and ``curves`` are None for datasets without dates of their own);
-    ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader. The
-    curves are of the vegetation index that ``curves.attrs["index"]`` names, EVI where it names none. Returns the figure
-    and the numbers drawn: columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and ``day`` and
-    ``stop`` are days of the year from 0. Raises `UserError` when the index has no image.
+    ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader;
+    ``curve_index`` is the vegetation index of the curves (evi or ndvi). Returns the figure and the numbers drawn:
+    columns `NUMBERS`, where ``what`` is observation, smooth, season or image, and ``day`` and ``stop`` are days of the
+    year from 0. Raises `UserError` when the index has no image.
     """
     if index.empty:
         raise UserError(f"{index_path}: no images", "look at the ledgers, or leave out paper.fig2_dataset")
@@ -98,7 +99,8 @@ def draw_fig2(
         mine = seasons[seasons["site_id"] == site_id]
         images = index[index["site_id"] == site_id]
         series = curves[curves["site_id"] == site_id] if curves is not None else None
-        drawn = _draw_year(axes, season_arcs(mine), series, images, colours, top=top_evi, is_last=i == len(chosen) - 1)
+        about_axis = {"curve_index": curve_index, "top": top_evi, "is_last": i == len(chosen) - 1}
+        drawn = _draw_year(axes, season_arcs(mine), series, images, colours, **about_axis)
         parts.append(drawn.assign(**about))
         panel_title(axes, "abcdef"[i])
         dark = mine[mine["choice"] == 0].groupby("season")["dark_days"].max()
@@ -190,6 +192,7 @@ def _draw_year(
     images: pd.DataFrame,
     colours: dict[str, str],
     *,
+    curve_index: str,
     top: float,
     is_last: bool,
 ) -> pd.DataFrame:
@@ -216,7 +219,7 @@ def _draw_year(
         rows.append(pd.DataFrame({"what": "smooth", "day": np.arange(YEAR)[::5], "evi": line[::5]}))
         axes.set_ylim(-0.1 if np.nanmin(evi[clear], initial=0) < -0.02 else 0, top)
         axes.yaxis.set_major_locator(MultipleLocator(0.2))
-        axes.set_ylabel(str(series.attrs.get("index", "evi")).upper(), labelpad=2)
+        axes.set_ylabel(curve_index.upper(), labelpad=2)
     else:
         axes.set_ylim(0, 1)
         axes.set_yticks([])

@@ -81,7 +81,7 @@ def date_phenology(
     source = None if imagery is None or has_own_curves else open_source(imagery)
     found = _read(sites, phenology, source, years, threads)
     medians = yearly_medians(sites, found.yearly, is_plain="plain_median" in phenology.compat)
-    medians["cause"] = causes_of(sites, medians, found.yearly, found.causes)
+    medians["cause"] = causes_of(sites, medians, found.causes)
     dates = fill_dates(
         sites,
         medians,
@@ -151,57 +151,67 @@ def _extracted(
 
 
 def yearly_medians(sites: pd.DataFrame, yearly: pd.DataFrame, *, is_plain: bool = False) -> pd.DataFrame:
-    """Medians over the years, a row a site in the order of ``sites``: the four dates (day of year) and years.
+    """Medians over the years, a row a site in the order of ``sites``: the four dates (day of year), years, looked_at.
 
     ``yearly``: site_id and the four dates of a year (days since 1970-01-01, NaN where there is none); several rows a
-    site. Each date has a median of its own; ``years`` is the smallest number of years behind any of the four.
-    ``is_plain``: medians of the days of year as plain numbers (a quirk), instead of on the circle of the year.
+    site. Each date has a median of its own; ``years`` is the smallest number of years behind any of the four, and
+    ``looked_at`` the number of rows, with dates or without. ``is_plain``: medians of the days of year as plain numbers
+    (a quirk), instead of on the circle of the year.
     """
-    at, turn = _rows_of(sites, yearly)
-    depth = int(turn.max()) + 1 if len(turn) else 0
+    at = _positions(sites, yearly["site_id"])
+    ours = at >= 0
+    at, turn = at[ours], _turns(at[ours])
+    looked_at = np.bincount(at, minlength=len(sites))
     out, count = {}, np.full(len(sites), np.iinfo(np.int64).max)
     median = plain_median if is_plain else circular_median
     for name in DATES:
-        doy = np.full((len(sites), depth), np.nan)
-        doy[at[at >= 0], turn] = day_of_year(yearly[name].to_numpy(dtype=np.float64, na_value=np.nan)[at >= 0])
+        doy = np.full((len(sites), int(looked_at.max(initial=0))), np.nan)
+        doy[at, turn] = day_of_year(yearly[name].to_numpy(dtype=np.float64, na_value=np.nan)[ours])
         out[name] = median(doy)
         count = np.minimum(count, np.isfinite(doy).sum(axis=1))
-    return pd.DataFrame(out).assign(years=count)
+    return pd.DataFrame(out).assign(years=count, looked_at=looked_at)
 
 
-def _rows_of(sites: pd.DataFrame, yearly: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Of each row of ``yearly`` its site's position, -1 for other sites; and of the rows of our sites, which of its
-    site's rows it is (0, 1, ...)."""
-    at = pd.Index(sites["site_id"].to_numpy(dtype=object)).get_indexer(yearly["site_id"].to_numpy(dtype=object))
-    site = at[at >= 0]
-    order = np.argsort(site, kind="stable")
-    turn = np.empty(len(site), dtype=np.int64)
-    turn[order] = np.arange(len(site)) - np.searchsorted(site[order], site[order])
-    return at, turn
+def _positions(sites: pd.DataFrame, site_ids: pd.Series) -> np.ndarray:
+    """Of each id its site's position, -1 for other sites."""
+    index = pd.Index(sites["site_id"].to_numpy(dtype=object))
+    if isinstance(site_ids.dtype, pd.CategoricalDtype):
+        # One more at the end, for code -1.
+        known = np.append(index.get_indexer(site_ids.cat.categories.to_numpy(dtype=object)), -1)
+        return known[site_ids.cat.codes.to_numpy()]
+    ids = site_ids.to_numpy(dtype=object)
+    if not len(ids):
+        return np.empty(0, dtype=np.int64)
+    # A site's years mostly follow one another: one look-up does for them all.
+    first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
+    return np.repeat(index.get_indexer(ids[first]), np.diff(first, append=len(ids)))
 
 
-def causes_of(
-    sites: pd.DataFrame, medians: pd.DataFrame, yearly: pd.DataFrame, told: pd.Series | None = None
-) -> np.ndarray:
+def _turns(at: np.ndarray) -> np.ndarray:
+    """Of each row, how many rows before it have the same number."""
+    order = np.argsort(at, kind="stable")
+    turn = np.empty(len(at), dtype=np.int64)
+    turn[order] = np.arange(len(at)) - np.searchsorted(at[order], at[order])
+    return turn
+
+
+def causes_of(sites: pd.DataFrame, medians: pd.DataFrame, told: pd.Series | None = None) -> np.ndarray:
     """Why sites have no dates of their own, shape (n,): None where all four are there, in order; else
 
     no_data: the source has nothing there; no_cycle: it has, but no cycle (of the number and quality asked for) in any
     year; incomplete: one of the four is missing in every year; out_of_order: their medians do not follow one another.
-    ``told``: site_id -> no_data or no_cycle, where the source says so itself.
+    ``medians``: as `yearly_medians` gives them. ``told``: site_id -> no_data or no_cycle, where the source says so
+    itself.
     """
     values = medians[list(DATES)].to_numpy(dtype=np.float64)
     there = np.isfinite(values)
-    names = pd.Index(sites["site_id"].to_numpy(dtype=object))
-    looked_at = np.zeros(len(sites), dtype=bool)
-    at = names.get_indexer(yearly["site_id"].to_numpy(dtype=object))
-    looked_at[at[at >= 0]] = True
     out = np.full(len(sites), None, dtype=object)
     out[~in_order(values)] = "out_of_order"
     out[~there.all(axis=1)] = "incomplete"
     nothing = ~there.any(axis=1)
-    out[nothing] = np.where(looked_at, "no_cycle", "no_data")[nothing]
+    out[nothing] = np.where(medians["looked_at"].to_numpy() > 0, "no_cycle", "no_data")[nothing]
     if told is not None:
-        given = told.reindex(names).to_numpy(dtype=object)
+        given = told.reindex(sites["site_id"].to_numpy(dtype=object)).to_numpy(dtype=object)
         is_told = nothing & np.array([isinstance(cause, str) for cause in given], dtype=bool)
         out[is_told] = given[is_told]
     return out

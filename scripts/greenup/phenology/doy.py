@@ -95,12 +95,14 @@ def circular_median(doy: ArrayLike) -> Floats:
     short: so the best median of all cuts is the circle's.
     """
     doy = np.sort(np.asarray(doy, dtype=np.float64), axis=1)  # NaN go last
-    out = np.full(len(doy), np.nan)
-    rows = np.flatnonzero(np.isfinite(doy[:, 0])) if doy.shape[1] else np.empty(0, dtype=np.int64)
-    for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        out[part] = _median_of_cuts(doy[part])
-    return out
+    # On less than half of the circle the ordinary median is best, and there most years' dates lie.
+    out = _median_of_sorted(doy)
+    if doy.shape[1]:
+        rows = np.flatnonzero(np.nanmax(doy, axis=1, initial=-np.inf) - doy[:, 0] >= YEAR / 2)
+        for start in range(0, len(rows), _CHUNK):
+            part = rows[start : start + _CHUNK]
+            out[part] = _median_of_cuts(doy[part])
+    return wrap(out)
 
 
 def _median_of_cuts(doy: Floats) -> Floats:
@@ -126,10 +128,14 @@ def _median_of_cuts(doy: Floats) -> Floats:
 def plain_median(doy: ArrayLike) -> Floats:
     """Median day of year of each row, shape (n, years) -> (n,), on a line from 1 to 366: wrong where values lie on both
     sides of New Year. NaN values are left out; a row without values gives NaN."""
-    doy = np.sort(np.asarray(doy, dtype=np.float64), axis=1)  # NaN go last
-    n = np.isfinite(doy).sum(axis=1)[:, None]
-    if not doy.shape[1]:
-        return np.full(len(doy), np.nan)
-    # Rows without values take the first of theirs, which is NaN.
-    inner = [np.take_along_axis(doy, np.maximum(at, 0), axis=1)[:, 0] for at in ((n - 1) // 2, n // 2)]
-    return np.where(n[:, 0] > 0, (inner[0] + inner[1]) / 2, np.nan)
+    return _median_of_sorted(np.sort(np.asarray(doy, dtype=np.float64), axis=1))
+
+
+def _median_of_sorted(rows: Floats) -> Floats:
+    """Ordinary medians of rows of sorted values, NaN last."""
+    if not rows.shape[1]:
+        return np.full(len(rows), np.nan)
+    n = np.isfinite(rows).sum(axis=1)[:, None]
+    # A row without values takes its first one, which is NaN.
+    low, high = (np.take_along_axis(rows, np.maximum(at, 0), axis=1)[:, 0] for at in ((n - 1) // 2, n // 2))
+    return (low + high) / 2

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from greenup.phenology.doy import in_order
-from greenup.sites.sphere import great_circle_km, unit_vectors
+from greenup.sites.sphere import arc_km, great_circle_km, unit_vectors
 
 DATES: tuple[str, ...] = ("greenup", "maturity", "senescence", "dormancy")
 
@@ -92,6 +92,6 @@ def nearest(
     points = np.stack([lon, lat], axis=-1) if planar else unit_vectors(lon, lat)
     # Cutting boxes in their middle builds a tree twice as fast as at medians, and points on Earth are spread evenly.
     tree = cKDTree(points[donors], balanced_tree=False, compact_nodes=False, leafsize=24)
-    _, at = tree.query(points[gaps], workers=-1)
+    apart, at = tree.query(points[gaps], workers=-1)
     chosen = donors[at]
-    return chosen, great_circle_km(lon[gaps], lat[gaps], lon[chosen], lat[chosen])
+    return chosen, great_circle_km(lon[gaps], lat[gaps], lon[chosen], lat[chosen]) if planar else arc_km(apart)

@@ -10,7 +10,7 @@ BACKGROUND = 0.05
 """Quantile of a place's values free of cloud and snow that stands for its ground at rest (Bolton et al. 2020,
 doi:10.1016/j.rse.2020.111685, the 30 m product that follows MCD12Q2)."""
 
-PERIOD_DAYS, MOST_DAYS = 40.0, 90.0
+PERIOD_DAYS, MOST_DAYS = 40.0, 75.0
 """Waves of this period come through smoothing with half their height; shorter ones are noise, longer ones season. The
 first for a series without noise, which no season is too steep for; more with noise (see `cutoff`), up to the second."""
 
@@ -62,10 +62,13 @@ def smooth_daily(days: Floats, values: Floats, snow: Flags | None = None) -> tup
     density = len(days) / n
     extent = float(np.subtract(*np.quantile(values, [0.95, 0.05])))
     free = np.ones(len(days), dtype=bool) if snow is None else ~snow  # filled values are without noise
-    stiffness = density * (cutoff(days[free], values[free], extent) / (2 * np.pi)) ** 6
+    period = cutoff(days[free], values[free], extent)
     tension = density * (TENSION_DAYS / (2 * np.pi)) ** 2
     robust = np.ones(len(days))
-    for _ in range(4):
+    # Outliers are told by a nimbler curve: a stiff one takes both ends of a steep flank for such.
+    nimble = np.sqrt(PERIOD_DAYS * period)
+    for width in (nimble, nimble, nimble, period):
+        stiffness = density * (width / (2 * np.pi)) ** 6
         diagonal = np.bincount(at, robust * early**2, n) + np.bincount(at + 1, robust * late**2, n)
         beside = np.bincount(at, robust * early * late, n)[:-1]
         rhs = np.bincount(at, robust * early * values, n) + np.bincount(at + 1, robust * late * values, n)

@@ -17,16 +17,17 @@ BLOCK = 8192
 
 _MOST_BLOCKS = 64  # drawn at once
 
-_MOST_NEAR = 4_000_000  # neighbours listed at once, about: some 50 MB of pairs
+_MOST_NEAR = 1_000_000  # neighbours listed at once, about: pairs that are walked through in a quarter of a second
 
 _PATIENCE = 2_000_000  # candidates drawn at least before giving up
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Draw = Callable[[np.random.Generator, int], tuple[Floats, Floats]]
 
 
 def draw_until(
-    draw: Callable[[np.random.Generator, int], tuple[Floats, Floats]],
+    draw: Draw,
     accept: Callable[[Floats, Floats], Bools],
     *,
     count: int,
@@ -38,7 +39,7 @@ def draw_until(
 ) -> tuple[Floats, Floats]:
     """The first ``count`` acceptable candidates in the order drawn: (lon, lat), degrees.
 
-    ``draw(rng, n)`` gives n candidates (lon, lat), ``accept(lon, lat)`` says which are good by themselves, and
+    ``draw(rng, n)`` gives n candidates (lon, lat), or fewer, ``accept(lon, lat)`` says which are good by themselves, and
     ``keep(lon, lat)`` which of the good ones stay beside each other: a rule that settles each candidate by those before
     it, such as `thin`. A larger count only adds sites. Raises `UserError` with ``mend`` when a thousand candidates a
     site, and at least two million, do not give enough.
@@ -62,20 +63,6 @@ def draw_until(
             lon, lat = lon[stays], lat[stays]
         good = len(lon)
     return lon[:count], lat[:count]
-
-
-def uniform_in(bounds: tuple[float, float, float, float]) -> Callable[[np.random.Generator, int], tuple[Floats, Floats]]:
-    """A ``draw`` for `draw_until`: uniform by area in (west, south, east, north), degrees.
-
-    Longitude and the sine of latitude are uniform (Archimedes: equal areas on the sphere).
-    """
-    west, south, east, north = bounds
-    low, high = np.sin(np.radians([south, north]))
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
-        return rng.uniform(west, east, n), np.degrees(np.arcsin(rng.uniform(low, high, n)))
-
-    return draw
 
 
 def rounded(degrees: Floats) -> Floats:

@@ -34,9 +34,10 @@ def sample_ecoregion(name: str, sites: EcoregionSites, data: SiteData, *, seed: 
     A stratum that has no room for its share (`_PATIENCE` places in a row are too near) keeps what fits; what is lacking
     is logged, and shared out over the others by the same allocation.
 
-    Strata are the polygons of ``data.ecoregions``, or the packaged approximation. The same (name, block, seed) gives the
-    same sites; a larger count need not contain those of a smaller one, since shares move. Raises `UserError` for an
-    unknown name in ``exclude``, too few sites for ``min_sites``, a region without strata, and too little room in all.
+    Strata are the polygons of ``data.ecoregions``, or the packaged approximation. The same (name, block, seed) gives
+    the same sites; a larger count need not contain those of a smaller one, since shares move. Raises `UserError` for
+    an unknown name in ``exclude``, too few sites for ``min_sites``, a region without strata, and too little room in
+    all.
     """
     strata = _strata(name, sites, data, seed)
     kept = np.array([n not in sites.exclude for n in strata.names], dtype=bool)

@@ -1,4 +1,4 @@
-"""Polygons as one table of edges: how many polygons hold a point, and how far the nearest edge is.
+"""The edges of polygons: how many polygons hold a point, and how far the nearest edge is.
 
 Winding numbers along parallels: on the parallel of a point, every edge that crosses it west of the point counts +1
 where a polygon is entered going east, -1 where one is left. The sum is the number of polygons that hold the point;
@@ -30,7 +30,7 @@ _PAIRS = 2_000_000
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges of many polygons, arrays of one length; ``south`` <= ``north``, whichever way the ring runs.
+    """Edges of polygons, arrays of one length; ``south`` <= ``north``, whichever way the ring runs.
 
     ``lon0``, ``south``: the southern end (degrees); ``lon1``, ``north``: the northern end. ``entering``: +1 where the
     polygon lies east of the edge, -1 where it lies west. ``owner``: position of the polygon.
@@ -40,27 +40,8 @@ class Edges:
     south: Floats
     lon1: Floats
     north: Floats
-    entering: NDArray[np.int8]
-    owner: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, geometries: NDArray[np.object_]) -> Edges:
-        """The edges of (multi)polygons; rings may run either way."""
-        parts, owner = shapely.get_parts(geometries, return_index=True)
-        rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
-        xy, ring = shapely.get_coordinates(rings, return_index=True)
-        start = np.flatnonzero(ring[1:] == ring[:-1])
-        (x0, y0), (x1, y1) = xy[start].T, xy[start + 1].T
-        # Shells run counter-clockwise: the polygon lies left of its edges, and west of one that goes north.
-        up = y1 >= y0
-        return cls(
-            np.where(up, x0, x1),
-            np.where(up, y0, y1),
-            np.where(up, x1, x0),
-            np.where(up, y1, y0),
-            np.where(up, -1, 1).astype(np.int8),
-            owner[part[ring[start]]].astype(np.int32),
-        )
+    entering: Ints
+    owner: Ints
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -70,75 +51,134 @@ class Edges:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Points in the order of latitude, then longitude, and the parallels they lie on."""
+class Rings:
+    """Vertices of the rings of polygons, one ring after the other.
 
-    order: Ints | slice
-    """Positions of the points in that order."""
-    points: NDArray[np.complex128]
-    """latitude + i longitude, ascending; NumPy orders complex numbers by their real, then their imaginary part."""
-    parallels: Floats
-    """Distinct latitudes, ascending."""
+    ``lon``, ``lat``: of the vertices (degrees). ``ring``: of each vertex, the number of its ring. ``left``: of each
+    ring, +1 where its polygon lies left of it (a shell that runs counter-clockwise, a hole that runs clockwise), else
+    -1. ``owner``: of each ring, the position of its polygon.
+    """
+
+    lon: Floats
+    lat: Floats
+    ring: Ints
+    left: Ints
+    owner: Ints
 
     @classmethod
-    def of(cls, lon: Floats, lat: Floats) -> Rows:
-        points = np.empty(len(lon), dtype=np.complex128)
-        points.real, points.imag = lat, lon
-        step = np.diff(lat)
-        order: Ints | slice = slice(None)
-        if not ((step > 0) | ((step == 0) & (np.diff(lon) >= 0))).all():
-            order = np.argsort(points, kind="stable")
-            points = points[order]
-        new = np.ones(len(lon), dtype=bool)
-        new[1:] = np.diff(points.real) != 0
-        return cls(order, points, points.real[new])
+    def of(cls, geometries: NDArray[np.object_]) -> Rings:
+        """The rings of (multi)polygons."""
+        parts, owner = shapely.get_parts(geometries, return_index=True)
+        rings, part = shapely.get_rings(parts, return_index=True)
+        # Of each part the shell comes first.
+        shell = np.diff(part, prepend=-1) != 0
+        xy, ring = shapely.get_coordinates(rings, return_index=True)
+        lon, lat = np.ascontiguousarray(xy.T)
+        return cls(lon, lat, ring, np.where(shapely.is_ccw(rings) == shell, 1, -1), owner[part])
 
-    def spans(self, edges: Edges) -> tuple[Ints, Ints]:
-        """First parallel that crosses each edge, and how many do: south <= latitude < north."""
-        first = np.searchsorted(self.parallels, edges.south)
-        return first, np.searchsorted(self.parallels, edges.north) - first
+    def edges(self, chosen: Ints | None = None) -> Edges:
+        """All edges, or those that start at ``chosen`` vertices."""
+        start = np.flatnonzero(self.ring[1:] == self.ring[:-1]) if chosen is None else chosen
+        x0, y0, x1, y1 = self.lon[start], self.lat[start], self.lon[start + 1], self.lat[start + 1]
+        up, left = y1 >= y0, self.left[self.ring[start]]
+        return Edges(
+            np.where(up, x0, x1),
+            np.where(up, y0, y1),
+            np.where(up, x1, x0),
+            np.where(up, y1, y0),
+            # What lies left of an edge that goes north lies west of it.
+            np.where(up, -left, left),
+            self.owner[self.ring[start]],
+        )
 
 
-def winding(rows: Rows, edges: Edges) -> tuple[Ints, Ints]:
-    """For each point, how many polygons hold it, and the sum of their positions.
+@dataclass(frozen=True)
+class Rows:
+    """Points in rows: runs of one latitude and ascending longitude, in any order of latitude.
 
-    Where one polygon holds a point, the sum is its position.
+    ``lon``: of the points, row by row. ``first``: where each row begins, and the number of points at the end. ``lat``:
+    of each row. ``order``: positions of the points among those given, None where they came in rows.
     """
-    first, number = rows.spans(edges)
-    crossing = np.flatnonzero(number)
-    steps = np.zeros(len(rows.points) + 1, dtype=np.int64)
-    blocks = np.flatnonzero(np.diff(np.cumsum(number[crossing]) // _PAIRS)) + 1
-    for chosen in np.split(crossing, blocks):
-        position, value = _crossings(rows, edges[chosen], first[chosen], number[chosen])
+
+    lon: Floats
+    first: Ints
+    lat: Floats
+    order: Ints | None
+
+    @classmethod
+    def of(cls, lon: Floats, lat: Floats, points_a_row: float = 0.0) -> Rows | None:
+        """Rows of points (n,) in degrees, sorted only where they come in short ones; None where even then a row has
+        fewer than ``points_a_row`` points in the mean."""
+        first, order = _breaks(lon, lat), None
+        if len(first) * points_a_row > len(lon):
+            order = np.lexsort((lon, lat))
+            lon, lat = lon[order], lat[order]
+            first = _breaks(lon, lat)
+            if len(first) * points_a_row > len(lon):
+                return None
+        return cls(lon, np.append(first, len(lon)), lat[first], order)
+
+
+def _breaks(lon: Floats, lat: Floats) -> Ints:
+    """Where rows begin: another latitude than the point before, or a longitude west of its."""
+    begins = np.ones(len(lon), dtype=bool)
+    np.not_equal(lat[1:], lat[:-1], out=begins[1:])
+    begins[1:] |= lon[1:] < lon[:-1]
+    return np.flatnonzero(begins)
+
+
+def winding(rows: Rows, rings: Rings, most: float = np.inf) -> tuple[Ints, Ints] | None:
+    """For each point, how many polygons hold it, and the sum of their positions: where one does, its position.
+
+    None where edges cross rows more than ``most`` times.
+    """
+    by_lat = np.argsort(rows.lat)
+    # Rows south of each vertex: those between the two of an edge cross it, south <= latitude < north.
+    below = np.searchsorted(rows.lat[by_lat], rings.lat)
+    number = np.abs(np.diff(below))
+    number[rings.ring[1:] != rings.ring[:-1]] = 0
+    crossed = np.flatnonzero(number)
+    number = number[crossed]
+    if number.sum() > most:
+        return None
+    first = np.minimum(below[crossed], below[crossed + 1])
+    steps = np.zeros(len(rows.lon) + 1, dtype=np.int64)
+    for block in np.split(np.arange(len(crossed)), np.flatnonzero(np.diff(np.cumsum(number) // _PAIRS)) + 1):
+        edge = np.repeat(np.arange(len(block)), number[block])
+        place = np.arange(len(edge)) - np.repeat(np.cumsum(number[block]) - number[block] - first[block], number[block])
+        position, value = _crossings(rows, by_lat[place], rings.edges(crossed[block])[edge])
         np.add.at(steps, position, value)
-    total = np.empty(len(rows.points), dtype=np.int64)
-    total[rows.order] = np.cumsum(steps)[:-1]
+    # Over a whole row the values sum to 0: no row sees those before it.
+    total = np.cumsum(steps[:-1])
+    if rows.order is not None:
+        given = np.empty_like(total)
+        given[rows.order] = total
+        total = given
     return total >> 32, total & (_COUNT - 1)
 
 
-def _crossings(rows: Rows, edges: Edges, first: Ints, number: Ints) -> tuple[Ints, Ints]:
-    """Of every crossing of an edge with a parallel: the point from which on it counts, and its value."""
-    edge = np.repeat(np.arange(len(edges)), number)
-    row = np.arange(len(edge)) + np.repeat(first - np.cumsum(number) + number, number)
-    at = np.empty(len(edge), dtype=np.complex128)
-    at.real = lat = rows.parallels[row]
+def _crossings(rows: Rows, row: Ints, edges: Edges) -> tuple[Ints, Ints]:
+    """Crossings of edges with rows: the first point that is not west of it (the end of the row if none), and the value
+    with which it counts from there on."""
     # From the southern end, so that two polygons reckon their common edge alike, to the last bit.
-    south, lon0, lon1 = edges.south[edge], edges.lon0[edge], edges.lon1[edge]
-    lon = lon0 + (lat - south) * ((lon1 - lon0) / (edges.north[edge] - south))
-    at.imag = np.clip(lon, np.minimum(lon0, lon1), np.maximum(lon0, lon1))
-    # It counts from the first point of its parallel that is not west of it; east of the last point, from the next
-    # parallel, where the sum over the whole parallel, which is 0, has been reached.
-    value = edges.entering[edge] * (_COUNT + edges.owner[edge].astype(np.int64))
-    return np.searchsorted(rows.points, at), value
+    share = (rows.lat[row] - edges.south) / (edges.north - edges.south)
+    lon = edges.lon0 + share * (edges.lon1 - edges.lon0)
+    lon = np.clip(lon, np.minimum(edges.lon0, edges.lon1), np.maximum(edges.lon0, edges.lon1))
+    low, high = rows.first[row], rows.first[row + 1]
+    while (low < high).any():
+        middle = (low + high) // 2
+        west = (low < high) & (rows.lon[np.minimum(middle, len(rows.lon) - 1)] < lon)
+        low, high = np.where(west, middle + 1, low), np.where(west, high, middle)
+    return low, edges.entering * (_COUNT + edges.owner)
 
 
-def nearest_edge(lon: Floats, lat: Floats, edges: Edges, within_km: float) -> tuple[NDArray[np.int32], Floats]:
+def nearest_edge(lon: Floats, lat: Floats, edges: Edges, within_km: float) -> tuple[Ints, Floats]:
     """The polygon of the nearest edge within ``within_km`` of each point, -1 for none, and its distance (km, else inf).
 
     Edges are straight in longitude and latitude; distances are great-circle distances on the sphere. Pieces of edges
     are measured as chords, which errs by less than 1 m for distances below 500 km.
     """
-    owner, distance = np.full(len(lon), -1, dtype=np.int32), np.full(len(lon), np.inf)
+    owner, distance = np.full(len(lon), -1), np.full(len(lon), np.inf)
     if not len(lon) or not len(edges):
         return owner, distance
     points = unit_vectors(lon, lat)
@@ -163,7 +203,7 @@ def nearest_edge(lon: Floats, lat: Floats, edges: Edges, within_km: float) -> tu
         away = _chord(np.repeat(points[asked[block]], number[block], axis=0), start[pieces], end[pieces])
         least = np.minimum.reduceat(away, begin)
         # Of polygons equally near (they share the border) the first.
-        tied = np.where(away == np.repeat(least, number[block]), of[pieces], np.iinfo(np.int32).max)
+        tied = np.where(away == np.repeat(least, number[block]), of[pieces], np.iinfo(np.int64).max)
         owner[asked[block]], distance[asked[block]] = np.minimum.reduceat(tied, begin), arc_km(least)
     beyond = distance > within_km
     owner[beyond], distance[beyond] = -1, np.inf
@@ -192,7 +232,7 @@ def _near(points: Floats, edges: Edges, within_km: float) -> Ints:
     return np.flatnonzero(np.isin(voxel(middle), wanted) | (_length_km(edges) > 2 * _PIECE_KM))
 
 
-def _pieces(edges: Edges) -> tuple[Floats, Floats, NDArray[np.int32]]:
+def _pieces(edges: Edges) -> tuple[Floats, Floats, Ints]:
     """Edges cut into pieces of at most `_PIECE_KM`: ends as unit vectors (n, 3), and the polygon of each."""
     number = np.maximum(1, np.ceil(_length_km(edges) / _PIECE_KM)).astype(np.int64)
     edge = np.repeat(np.arange(len(edges)), number)

@@ -23,7 +23,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from greenup.errors import UserError
 from greenup.sites.dateline import into_range, mend_jumps
-from greenup.sites.edges import Edges, Rows, nearest_edge, winding
+from greenup.sites.edges import Rings, Rows, nearest_edge, winding
 from greenup.sites.sphere import wrap_lon
 
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ def which(lon: ArrayLike, lat: ArrayLike, geometries: ArrayLike, nearest_km: flo
     lost = np.flatnonzero(found < 0)
     if nearest_km > 0 and len(lost):
         lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
-        found[lost], _ = nearest_edge(lon[lost], lat[lost], polygons.edges, nearest_km)
+        found[lost], _ = nearest_edge(lon[lost], lat[lost], polygons.rings.edges(), nearest_km)
     return found
 
 
@@ -82,8 +82,8 @@ class _Polygons:
         self.geometries = geometries
 
     @cached_property
-    def edges(self) -> Edges:
-        return Edges.of(self.geometries)
+    def rings(self) -> Rings:
+        return Rings.of(self.geometries)
 
     @cached_property
     def parts(self) -> tuple[NDArray[np.object_], NDArray[np.int64], shapely.STRtree]:
@@ -115,8 +115,7 @@ def forget() -> None:
 
 def _holders(lon: ArrayLike, lat: ArrayLike, polygons: _Polygons) -> NDArray[np.int64]:
     """Position of the first polygon that holds each point, -1 for none."""
-    lon = wrap_lon(lon)
-    lat = np.minimum(np.asarray(lat, dtype=np.float64), np.nextafter(90.0, 0.0))
+    lon, lat = wrap_lon(lon), np.minimum(np.asarray(lat, dtype=np.float64), np.nextafter(90.0, 0.0))
     if not len(lon) or not len(polygons.geometries):
         return np.full(len(lon), -1)
     found = _search(lon, lat, polygons)
@@ -128,16 +127,20 @@ def _holders(lon: ArrayLike, lat: ArrayLike, polygons: _Polygons) -> NDArray[np.
 
 def _search(lon: Floats, lat: Floats, polygons: _Polygons) -> NDArray[np.int64]:
     """`_holders` by the quicker of two ways that give the same answer."""
-    if len(lon) >= _POINTS_A_ROW * len(np.unique(lat)):
-        rows = Rows.of(lon, lat)
-        if rows.spans(polygons.edges)[1].sum() <= _CROSSINGS_A_POINT * len(lon):
-            return _by_rows(lon, lat, polygons, rows)
-    return _by_points(lon, lat, polygons)
+    rows = Rows.of(lon, lat, _POINTS_A_ROW)
+    found = None if rows is None else _by_rows(lon, lat, polygons, rows, _CROSSINGS_A_POINT * len(lon))
+    return _by_points(lon, lat, polygons) if found is None else found
 
 
-def _by_rows(lon: Floats, lat: Floats, polygons: _Polygons, rows: Rows) -> NDArray[np.int64]:
-    """For points on few parallels, such as a grid's: each parallel is crossed with the edges once."""
-    count, total = winding(rows, polygons.edges)
+def _by_rows(
+    lon: Floats, lat: Floats, polygons: _Polygons, rows: Rows, most: float = np.inf
+) -> NDArray[np.int64] | None:
+    """For points on few parallels, such as a grid's: each parallel is crossed with the edges once. None where edges
+    cross parallels more than ``most`` times."""
+    sums = winding(rows, polygons.rings, most)
+    if sums is None:
+        return None
+    count, total = sums
     found = np.where(count == 1, total, -1)
     several = np.flatnonzero(count > 1)
     if len(several):
@@ -156,7 +159,7 @@ def _by_points(lon: Floats, lat: Floats, polygons: _Polygons) -> NDArray[np.int6
     for one in np.unique(part[~inside]):
         on = np.flatnonzero((part == one) & ~inside)
         rows = Rows.of(lon[point[on]], lat[point[on]])
-        inside[on] = winding(rows, Edges.of(parts[one : one + 1]))[0] > 0
+        inside[on] = winding(rows, Rings.of(parts[one : one + 1]))[0] > 0
     none = np.iinfo(np.int64).max
     found = np.full(len(lon), none)
     np.minimum.at(found, point[inside], owner[part[inside]])

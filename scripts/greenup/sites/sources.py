@@ -42,9 +42,9 @@ class SourceFile:
     mirror: str
     """Second address, tried when the first fails; empty where none is known."""
     checksum: str
-    """Of the file as downloaded, as ``sha256:`` or ``md5:`` and hexadecimal digits: the publisher's, or one that several
-    independent users have recorded alike. Empty where there is none: then the sha256 of the first download is kept
-    beside the file and must not change."""
+    """Of the file as downloaded, as ``sha256:`` or ``md5:`` and hexadecimal digits: the publisher's, or one that
+    several independent users have recorded alike. Empty where there is none: then the sha256 of the first download is
+    kept beside the file and must not change."""
     member: str
     """File inside the zip archive that is used, a shapefile's companions with it; empty: the file is no archive."""
     legend: str

@@ -39,7 +39,8 @@ def great_circle_km(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: Arr
 def wrap_lon(lon: ArrayLike) -> Floats:
     """Longitudes in [-180, 180); those that are there already stay as they are, to the last bit."""
     lon = np.asarray(lon, dtype=np.float64)
-    return np.where((lon >= -180.0) & (lon < 180.0), lon, (lon + 180.0) % 360.0 - 180.0)
+    out = (lon < -180.0) | (lon >= 180.0)
+    return np.where(out, (lon + 180.0) % 360.0 - 180.0, lon) if out.any() else lon
 
 
 def offset(lon: ArrayLike, lat: ArrayLike, east_km: ArrayLike, north_km: ArrayLike) -> tuple[Floats, Floats]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from greenup.config.sites import Region
 from greenup.randomness import generator
-from greenup.sites.draw import Bools, Floats, rounded, uniform_in
+from greenup.sites.boxes import Boxes
+from greenup.sites.draw import Bools, Floats
 from greenup.sites.ecoregions import ecoregions_at, read_ecoregions
 from greenup.sites.land import on_land
 from greenup.sites.polygons import read_polygons, which
@@ -54,9 +55,9 @@ class Strata(ABC):
 
     @abstractmethod
     def draw(self, stratum: int, rng: np.random.Generator, n: int) -> Floats:
-        """The next ``n`` candidates of a stratum: longitudes and latitudes (2, n), degrees.
+        """The next candidates of a stratum, ``n`` or fewer: longitudes and latitudes (2, n), degrees.
 
-        n candidates drawn at once or one by one are the same.
+        Drawn at once or one by one they are the same.
         """
 
     @abstractmethod
@@ -93,25 +94,16 @@ class PolygonStrata(Strata):
         renumbered[there] = np.arange(len(there))
         self._of_polygon = renumbered[of_polygon]
 
-        west, south, east, north = shapely.bounds(parts).T
-        low, high = np.sin(np.radians(south)), np.sin(np.radians(north))
-        box_km2 = EARTH_KM**2 * np.radians(east - west) * (high - low)
-        self.area_km2 = np.bincount(stratum, part_km2, minlength=len(there))
-        self.share = self.area_km2 / np.bincount(stratum, box_km2, minlength=len(there))
-        self.first = [np.empty((2, 0))] * len(there)
         order = np.argsort(stratum, kind="stable")
-        self._boxes = np.split(
-            np.stack([west, low, east, high, box_km2])[:, order], np.flatnonzero(np.diff(stratum[order])) + 1, axis=1
-        )
+        first = np.searchsorted(stratum[order], np.arange(1, len(there)))
+        self._boxes = [Boxes(b) for b in np.split(shapely.bounds(parts[order]), first)] if len(there) else []
+        self.area_km2 = np.bincount(stratum, part_km2, minlength=len(there))
+        self.share = self.area_km2 / [b.area_km2 for b in self._boxes]
+        self.first = [np.empty((2, 0))] * len(there)
         self.islets = self._without_land(seed, name)
 
     def draw(self, stratum: int, rng: np.random.Generator, n: int) -> Floats:
-        west, low, east, high, weight = self._boxes[stratum]
-        which_box, across, along = rng.random((n, 3)).T
-        total = np.cumsum(weight)
-        box = np.minimum(np.searchsorted(total, which_box * total[-1], side="right"), len(total) - 1)
-        lon = west[box] + across * (east - west)[box]
-        return rounded(np.stack([lon, np.degrees(np.arcsin(low[box] + along * (high - low)[box]))]))
+        return self._boxes[stratum].draw(rng, n)
 
     def accept(self, lon: Floats, lat: Floats, stratum: Ints) -> Bools:
         ok = self._inside(lon, lat, stratum)
@@ -134,7 +126,7 @@ class PolygonStrata(Strata):
             self.draw(k, generator(seed, "ecoregion islets", name, self.names[k]), n)
             for k, n in zip(small, number, strict=True)
         ]
-        (lon, lat), stratum = np.concatenate(drawn, axis=1), np.repeat(small, number)
+        (lon, lat), stratum = np.concatenate(drawn, axis=1), np.repeat(small, [d.shape[1] for d in drawn])
         ok = self._inside(lon, lat, stratum)
         land = on_land(lon[ok], lat[ok], self._data)
         without[small] = np.bincount(stratum[ok], land, minlength=len(self.names))[small] == 0
@@ -150,13 +142,11 @@ class PackagedStrata(Strata):
     either, are not seen.
     """
 
-    def __init__(
-        self, by: str, region: Region | None, data: SiteData, *, seed: int, name: str, count: int
-    ) -> None:
+    def __init__(self, by: str, region: Region | None, data: SiteData, *, seed: int, name: str, count: int) -> None:
         self._by, self._region, self._data = by, region, data
         west, south, east, north = bounds = bounds_of(region)
         places = max(_PILOT, _PILOT_PER_SITE * count)
-        lon, lat = (rounded(v) for v in uniform_in(bounds)(generator(seed, "ecoregion pilot", name), places))
+        lon, lat = Boxes(np.array([bounds])).draw(generator(seed, "ecoregion pilot", name), places)
         labels, ok = self._labels(lon, lat)
         lon, lat = lon[ok], lat[ok]
         names, stratum = np.unique(labels.astype(str), return_inverse=True)
@@ -170,25 +160,23 @@ class PackagedStrata(Strata):
         boxes = places / _PILOT_PER_BOX
         across = max(1, round(np.sqrt(boxes * np.radians(east - west) / (high - low))))
         up = max(1, round(boxes / across))
-        self._step = np.array([(east - west) / across, (high - low) / up])
-        column = np.clip(((lon - west) / self._step[0]).astype(np.int64), 0, across - 1)
-        row = np.clip(((np.sin(np.radians(lat)) - low) / self._step[1]).astype(np.int64), 0, up - 1)
+        wide, tall = (east - west) / across, (high - low) / up
+        column = np.clip(((lon - west) / wide).astype(np.int64), 0, across - 1)
+        row = np.clip(((np.sin(np.radians(lat)) - low) / tall).astype(np.int64), 0, up - 1)
         order = np.argsort(stratum, kind="stable")
         split = np.cumsum(met)[:-1]
         self.first = np.split(np.stack([lon, lat])[:, order], split, axis=1)
-        corners = []
+        self._boxes = []
         for cells in np.split((row * across + column)[order], split):
-            cells = np.unique(cells)
-            corners.append(np.stack([west + cells % across * self._step[0], low + cells // across * self._step[1]]))
-        self._corners = corners
-        self.share = np.minimum(met / (_PILOT_PER_BOX * np.array([c.shape[1] for c in corners])), 1.0)
+            row, column = np.divmod(np.unique(cells), across)
+            edges = np.clip(low + tall * np.stack([row, row + 1]), -1.0, 1.0)
+            south, north = np.degrees(np.arcsin(edges))
+            bounds = np.stack([west + wide * column, south, west + wide * (column + 1), north], axis=1)
+            self._boxes.append(Boxes(bounds, disjoint=True))
+        self.share = np.minimum(self.area_km2 / [b.area_km2 for b in self._boxes], 1.0)
 
     def draw(self, stratum: int, rng: np.random.Generator, n: int) -> Floats:
-        corners = self._corners[stratum]
-        which_box, across, along = rng.random((n, 3)).T
-        box = np.minimum((which_box * corners.shape[1]).astype(np.int64), corners.shape[1] - 1)
-        lon, sin_lat = corners[:, box] + self._step[:, None] * [across, along]
-        return rounded(np.stack([lon, np.degrees(np.arcsin(np.clip(sin_lat, -1.0, 1.0)))]))
+        return self._boxes[stratum].draw(rng, n)
 
     def accept(self, lon: Floats, lat: Floats, stratum: Ints) -> Bools:
         labels, ok = self._labels(lon, lat)
@@ -242,14 +230,14 @@ class Places:
             # Never beyond the candidate that would exhaust a stratum, so that steps do not matter.
             number = np.minimum(number, _PATIENCE - self._run[short])
             drawn = [self._strata.draw(k, self._rng[k], n) for k, n in zip(short, number, strict=True)]
-            (lon, lat), stratum = np.concatenate(drawn, axis=1), np.repeat(short, number)
-            ok = self._strata.accept(lon, lat, stratum)
-            ends = np.cumsum(number)
-            for k, places, good in zip(short, drawn, np.split(ok, ends[:-1]), strict=True):
+            drawn_of = np.array([d.shape[1] for d in drawn])
+            (lon, lat), stratum = np.concatenate(drawn, axis=1), np.repeat(short, drawn_of)
+            ok = np.split(self._strata.accept(lon, lat, stratum), np.cumsum(drawn_of)[:-1])
+            for k, n, places, good in zip(short, number, drawn, ok, strict=True):
                 at = np.flatnonzero(good)
                 self._run[k] = len(good) - 1 - at[-1] if len(at) else self._run[k] + len(good)
                 self._ready[k] = np.concatenate([self._ready[k], places[:, at]], axis=1)
-                self._share[k] = (self._share[k] + len(at) / len(good)) / 2
+                self._share[k] = (self._share[k] + len(at) / n) / 2
 
 
 def area_km2(polygons: NDArray[np.object_]) -> Floats:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
+import shapely
 
-from greenup.config.sites import UniformSites
-from greenup.sites.draw import Bools, Floats, draw_until, thin, uniform_in
+from greenup.config.sites import Region, UniformSites
+from greenup.sites.boxes import Boxes
+from greenup.sites.draw import Bools, Draw, Floats, draw_until, thin
 from greenup.sites.land import on_land
+from greenup.sites.polygons import read_polygons
 from greenup.sites.region import bounds_of, in_region
 from greenup.sites.sources import SiteData
 
@@ -19,13 +23,14 @@ def sample_uniform(name: str, sites: UniformSites, data: SiteData, *, seed: int)
     With ``min_distance_km`` a place nearer than that (great circle) to an earlier site is passed over. Raises
     `UserError` when the region has next to no land, or too little room.
     """
+
     def accept(lon: Floats, lat: Floats) -> Bools:
         ok = in_region(lon, lat, sites.region)
         ok[ok] = on_land(lon[ok], lat[ok], data)
         return ok
 
     lon, lat = draw_until(
-        uniform_in(bounds_of(sites.region)),
+        _draw_in(sites.region),
         accept,
         count=sites.count,
         seed=seed,
@@ -35,3 +40,12 @@ def sample_uniform(name: str, sites: UniformSites, data: SiteData, *, seed: int)
         mend="lower sites.count or sites.min_distance_km, or widen sites.region",
     )
     return pd.DataFrame({"site_id": [f"uniform_{i:06d}" for i in range(len(lon))], "lon": lon, "lat": lat})
+
+
+def _draw_in(region: Region | None) -> Draw:
+    """Uniform by area in the box of a region, or in the boxes of its polygons."""
+    if isinstance(region, str):
+        bounds = shapely.bounds(shapely.get_parts(read_polygons(region, "region").geometry.to_numpy()))
+    else:
+        bounds = np.array([bounds_of(region)])
+    return Boxes(bounds).draw

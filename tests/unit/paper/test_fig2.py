@@ -18,6 +18,7 @@ def draw(world, store, count=3, **changed):
         parts["index"],
         index_path="datasets/x/index.parquet",
         count=count,
+        curve_index=parts.get("curve_index", "evi"),
         store=store,
     )
 
@@ -84,10 +85,8 @@ def test_dates_of_a_neighbour_and_their_cause_are_said(world, store):
 
 
 def test_the_axis_is_named_after_the_index(world, store):
-    for attrs, name in (({}, "EVI"), ({"index": "ndvi"}, "NDVI")):
-        curves = world.curves.copy()
-        curves.attrs.update(attrs)
-        figure, _ = draw(world, store, curves=curves)
+    for named, name in (({}, "EVI"), ({"curve_index": "ndvi"}, "NDVI")):
+        figure, _ = draw(world, store, **named)
         assert [a.get_ylabel() for a in figure.axes if a.get_ylabel()] == [name] * 3
 
 

@@ -1,3 +1,4 @@
+import html
 import re
 
 import pytest
@@ -10,7 +11,7 @@ REAL = ("fig1", "table1", "coverage", "sampling_check", "workflow")
 
 
 def plain(text):
-    return " ".join(re.sub(r"<[^>]+>", "", text).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,12 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def parts(tmp_path):
-    """Files of a finished study: four figures with their numbers, a table, a card."""
+    """Files of a finished study: five figures with their numbers, three tables, a card."""
     figures = []
     for name, numbers in (
-        ("fig1", {"dataset": ["ssl4eco"], "share": [1.0]}),
+        ("fig1", {"dataset": ["ssl4eco", "ssl4eo_s12"], "sites": [4000, 321], "share": [1.0, 1.0]}),
         ("fig2", {"site_id": ["a"]}),
+        ("figA2", {"task": ["biomes"]}),
         (
             "training",
             {
@@ -81,12 +82,14 @@ def parts(tmp_path):
         path.write_bytes(PNG)
         pd.DataFrame(numbers).to_csv(path.with_suffix(".csv"), index=False)
         figures.append(str(path))
-    table = tmp_path / "results.html"
-    table.write_text('<table class="results"><tr><td>56.1 ± 0.7</td></tr></table>')
+    tables = []
+    for name, cell in (("results", "56.1 ± 0.7"), ("tableA1", "20 Apr"), ("table1", "254,403")):
+        tables.append(str(tmp_path / f"{name}.html"))
+        Path(tables[-1]).write_text(f"<table><tr><td>{cell}</td></tr></table>")
     card = tmp_path / "datasets" / "ssl4eco" / "README.md"
     card.parent.mkdir(parents=True)
     card.write_text("# Dataset card\n\nHas <b> and **bold**.\n")
-    return {"figures": figures, "tables": [str(table)], "cards": [str(card)], "stages": list(STAGES)}
+    return {"figures": figures, "tables": tables, "cards": [str(card)], "stages": list(STAGES)}
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def render(study, parts, tmp_path, **changed) -> tuple[str, Page]:
 
 def test_the_page_needs_nothing_else(demo, parts, tmp_path):
     text, page = render(demo, parts, tmp_path)
-    assert len(page.fetched) == 4 and all(u.startswith("data:image/png;base64,") for u in page.fetched)
+    assert len(page.fetched) == 5 and all(u.startswith("data:image/png;base64,") for u in page.fetched)
     assert all(base64.b64decode(u.split(",")[1]) == PNG for u in page.fetched)
     style = text.split("<style>")[1].split("</style>")[0]
     assert "url(" not in style and "@import" not in style
@@ -130,6 +133,8 @@ def test_everything_of_the_study_is_there(demo, parts, tmp_path):
         "1,234 66 1,300",
         "9.25 → 7.50",
         "56.1 ± 0.7",
+        "4,321",
+        "sites compared, of 2 samplings",
         "Has <b> and bold.",
         "queue: 128",
         "evi",
@@ -140,6 +145,33 @@ def test_everything_of_the_study_is_there(demo, parts, tmp_path):
         assert f"snakemake {stage} --cores all --configfile my/demo.yaml" in words
     assert re.search(r"python\s+3\.\d+\.\d+", words) and re.search(r"numpy\s+\d", words)
     assert "<strong>bold</strong>" in text and "Has <b>" not in text
+
+
+def test_parts_stand_in_their_sections_in_order(demo, parts, tmp_path):
+    text, page = render(demo, parts, tmp_path)
+    order = [
+        "sites",
+        "fig1",
+        "table1",
+        "seasons",
+        "fig2",
+        "tableA1",
+        "tasks",
+        "figA2",
+        "results",
+        "training",
+        "quality",
+    ]
+    found = [i for i in page.ids if i in order]
+    assert found == order
+    assert text.index("254,403") < text.index("20 Apr") < text.index("56.1 ± 0.7")
+    words = " ".join(page.text.split())
+    for rule, what in (("table1", "table1: Datasets, drawn and published"), ("figA2", "figA2: Labels of the tasks")):
+        assert f"snakemake {rule} --cores all" in words and what in words
+    assert "coverage_figure" not in words
+    # One without its section's other parts.
+    _, page = render(demo, parts, tmp_path, figures=[], tables=[parts["tables"][1]])
+    assert "seasons" in page.ids and "sites" not in page.ids and "tasks" not in page.ids
 
 
 def test_same_inputs_same_page(demo, parts, tmp_path):
@@ -159,14 +191,18 @@ def test_what_a_user_writes_is_shown_as_text(demo, parts, tmp_path):
     note = "<img src=https://x.org/a.png> & more"
     study = demo.model_copy(update={"paper": demo.paper.model_copy(update={"note": note})})
     _, page = render(study, parts, tmp_path)
-    assert note in page.text and len(page.fetched) == 4
+    assert note in page.text and len(page.fetched) == 5
 
 
 def test_further_figures_are_shown(demo, parts, tmp_path):
     more = tmp_path / "arctic_map.png"
     more.write_bytes(PNG)
-    _, page = render(demo, parts, tmp_path, figures=[*parts["figures"], str(more)])
-    assert "arctic map" in page.text and len(page.fetched) == 5
+    table = tmp_path / "my_table.html"
+    table.write_text("<table><tr><td>forty-two</td></tr></table>")
+    parts = {**parts, "figures": [*parts["figures"], str(more)], "tables": [*parts["tables"], str(table)]}
+    _, page = render(demo, parts, tmp_path)
+    assert "my table" in page.text and "forty-two" in page.text
+    assert "arctic map" in page.text and len(page.fetched) == 6
 
 
 def test_a_missing_file_is_named_and_no_page_is_left(demo, parts, tmp_path):

@@ -98,7 +98,7 @@ def test_turning_the_year_turns_the_median(quarters, shift):
     turned = wrap(values + shift / 4)
     a, b = circular_median(values[None])[0], circular_median(turned[None])[0]
     assert cost(b, turned) == pytest.approx(cost(a, values), abs=1e-9)
-    candidates = np.unique(np.concatenate([values, a[None] if np.ndim(a) else [a]]))
+    candidates = np.unique(np.append(values, a))
     if sum(abs(cost(d, values) - cost(a, values)) < 1e-9 for d in candidates) == 1:
         assert abs(difference(b, a + shift / 4)) < 1e-9
 
@@ -122,7 +122,7 @@ def test_the_plain_median_does_not_know_new_year():
 
 @given(st.lists(st.floats(0, 365), min_size=4, max_size=4), st.floats(-1000, 1000))
 def test_order_is_the_same_wherever_the_year_begins(gaps, shift):
-    """Dates made by going forward less than a turn are in order, and so is any rotation of them; two swapped are not."""
+    """Dates made by going forward less than a turn are in order, and so is any rotation; two swapped are not."""
     steps = np.array(gaps) / (sum(gaps) + 1) * 360
     dates = wrap(shift + np.cumsum(steps))
     assert in_order([dates])[0]

@@ -1,22 +1,24 @@
-"""Search intervals of every rule, by the calendar."""
+"""Search intervals of the rules evi, quarters and random, by the calendar; the others have files of their own."""
 
 import logging
-from datetime import date
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.seasons import CalendarSeasons, EviSeasons, QuarterSeasons, RandomSeasons, WindowSeasons
+from greenup.config.seasons import CalendarSeasons, EviSeasons, QuarterSeasons, RandomSeasons
 from greenup.errors import UserError
+from greenup.files import read_table, write_table
+from greenup.phenology.doy import date_in_year, day_of_year, days_in_year
 from greenup.phenology.fill import DATES
 from greenup.phenology.seasons import place_seasons
 from greenup.schemas import INTERVALS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2
 
 SITES = pd.DataFrame({"site_id": ["north", "south"], "lon": [8.0, 150.0], "lat": [47.0, -33.0]})
-EVI, CALENDAR = EviSeasons(rule="evi"), CalendarSeasons(rule="calendar")
+EVI, QUARTERS = EviSeasons(rule="evi"), QuarterSeasons(rule="quarters")
 
 
 def phenology(*rows):
@@ -107,54 +109,62 @@ class TestEvi:
         at = [names.index(s) for s in ordered["season"]]
         assert all((b - a) % 4 == 1 for a, b in pairwise(at))
 
+    @given(st.floats(1, 366), st.lists(st.floats(1, 200), min_size=4, max_size=4), st.integers(2000, 2020))
+    def test_every_season_lies_inside_its_cycle(self, start, steps, year):
+        """From one greenup to the next, leap years and New Year included, the four follow one another without gap."""
+        steps = np.array(steps) / sum(steps) * 365.25
+        dates = (start + np.concatenate([[0], np.cumsum(steps)[:3]]) - 0.5) % 365.25 + 0.5
+        table = place(EVI, (year, year + 6), phenology(("north", *dates)), sites=SITES.head(1))
+        whole = table[(table["first"] > f"{year}-01-01") & (table["last"] < f"{year + 6}-12-31")]
+        springs = whole[whole["season"] == "spring"].sort_values("first")["first"].tolist()
+        assert len(springs) >= 5
+        for greenup, following in pairwise(springs):
+            assert 364 <= (following - greenup).days <= 367
+            cycle = whole[(whole["first"] >= greenup) & (whole["last"] <= following)].sort_values(["first", "last"])
+            if len(cycle) != 4:
+                # Two dates on one day leave a season of that day alone, at the border of two cycles.
+                assert (np.diff([*dates, dates[0]]) % 365.25 < 1.5).any()
+                continue
+            assert cycle["season"].tolist() == ["spring", "summer", "autumn", "winter"]
+            assert cycle["first"].tolist() == [greenup, *cycle["last"].tolist()[:3]]
+            assert cycle["last"].iloc[-1] == following
 
-class TestCalendar:
-    def test_windows_around_solstices_and_equinoxes(self):
-        table = place(CALENDAR)
-        assert days_of(table, "north", "spring")[1] == ("2020-02-19", "2020-03-20", "2020-04-19")
-        assert days_of(table, "north", "winter") == [
-            ("2019-01-01", "2019-01-01", "2019-01-20"),
-            ("2019-11-21", "2019-12-21", "2020-01-20"),
-            ("2020-11-21", "2020-12-21", "2021-01-20"),
-            ("2021-11-21", "2021-12-21", "2021-12-31"),
-        ]
-        assert days_of(table, "south", "spring") == days_of(table, "north", "spring"), "as published"
-
-    def test_southern_names(self):
-        table = place(CalendarSeasons(rule="calendar", swap_south=True))
-        assert days_of(table, "south", "summer") == days_of(table, "north", "winter")
-        assert days_of(table, "south", "spring") == days_of(table, "north", "autumn")
-
-    @given(st.integers(0, 400), st.dates(date(2001, 1, 1), date(2001, 12, 31)))
-    def test_keys_are_unique_for_windows_of_any_width(self, width, middle):
-        rule = CalendarSeasons(rule="calendar", days=width, spring=middle.strftime("%m-%d"))
-        table = place(rule, (2019, 2024), sites=SITES.head(1))
-        spring = table[table["season"] == "spring"]
-        whole = spring[(spring["first"] > "2019-01-01") & (spring["last"] < "2024-12-31")]
-        assert ((whole["last"] - whole["first"]).dt.days == 2 * width).all()
-
-
-class TestWindow:
-    def test_middle_by_hemisphere(self):
-        table = place(WindowSeasons(rule="window"), (2020, 2020))
-        assert days_of(table, "north", "summer") == [("2020-06-15", "2020-07-15", "2020-08-14")]
-        assert days_of(table, "south", "summer") == [
-            ("2020-01-01", "2020-01-15", "2020-02-14"),
-            ("2020-12-16", "2020-12-31", "2020-12-31"),
-        ]
-        assert table["site_id"].drop_duplicates().tolist() == ["north", "south"]
-
-    def test_one_hemisphere_alone(self):
-        assert len(place(WindowSeasons(rule="window", name="peak"), (2020, 2022), sites=SITES.head(1))) == 3
+    @given(st.integers(1999, 2030), st.integers(1, 366))
+    def test_days_of_the_year_come_back(self, year, doy):
+        """From day of year to date and back; day 366 of a common year is its 31 December."""
+        date = date_in_year(year, doy)
+        back = day_of_year(date.astype("datetime64[D]").astype(np.int64))
+        assert back == min(doy, days_in_year(year))
+        assert date.astype("datetime64[Y]").astype(int) + 1970 == year
 
 
 MANY = pd.DataFrame({"site_id": [f"s{i}" for i in range(800)], "lon": 0.0, "lat": 0.0})
 
 
+class TestTables:
+    def test_texts_are_categories_that_files_spell_out(self, tmp_path):
+        table = place(QUARTERS, sites=MANY)
+        assert table[["site_id", "season"]].dtypes.map(str).tolist() == ["category", "category"]
+        write_table(tmp_path / "s.parquet", table, INTERVALS, simulated=False, attribution="none")
+        back = read_table(tmp_path / "s.parquet", INTERVALS)
+        assert back.dtypes.map(str).tolist() == ["string"] * 2 + ["Int64"] + ["datetime64[us]"] * 3 + ["Int64"] * 2
+        pd.testing.assert_frame_equal(back, table.astype({"site_id": "string", "season": "string"}))
+
+    def test_polar_night_is_counted(self):
+        """At 70 N the sun does not rise from about 25 November to 17 January: 54 days of each winter."""
+        arctic = pd.DataFrame({"site_id": ["arctic", "tropic"], "lon": 20.0, "lat": [70.0, 10.0]})
+        table = place(CalendarSeasons(rule="calendar", days=45), sites=arctic).set_index(["site_id", "season", "year"])
+        assert table["dark_days"]["arctic", "winter", 2019] == pytest.approx(53, abs=2)
+        assert table["dark_days"]["arctic", "summer"].tolist() == [0, 0, 0]
+        assert (table["dark_days"]["tropic"] == 0).all()
+        # Cut at New Year, with the days before it.
+        assert table["dark_days"]["arctic", "winter", 2018] == pytest.approx(16, abs=1)
+
+
 class TestShifted:
     def test_quarters_are_those_of_the_released_downloader(self):
         """Reference dates 2020-12-21, 2021-03-20, 06-21 and 09-22, moved back together by 0 to 364 days."""
-        table = place(QuarterSeasons(rule="quarters"), (2019, 2021), sites=MANY)
+        table = place(QUARTERS, (2019, 2021), sites=MANY)
         middles = table.pivot_table(index="site_id", columns="season", values="middle", aggfunc="first")
         reference = pd.to_datetime(["2020-12-21", "2021-03-20", "2021-06-21", "2021-09-22"])
         shift = np.stack([(d - middles[q]).dt.days for q, d in zip(["q1", "q2", "q3", "q4"], reference, strict=True)])
@@ -174,17 +184,34 @@ class TestShifted:
 
     def test_the_phase_is_the_sites_own(self):
         """Whatever other sites there are, and another for another seed."""
-        rule = QuarterSeasons(rule="quarters")
+        rule = QUARTERS
         whole = place(rule, sites=MANY).set_index("site_id")
         part = place(rule, sites=MANY.iloc[[700, 3]]).set_index("site_id")
         assert part.loc["s700", "middle"].tolist() == whole.loc["s700", "middle"].tolist()
         other = place(rule, sites=MANY, seed=2).set_index("site_id")
         assert (other["middle"].to_numpy() != whole["middle"].to_numpy()).mean() > 0.9
 
+    def test_phases_are_uniform_over_the_year(self):
+        """Chi-square over all 365 shifts, at its 99.9 % quantile."""
+        many = pd.DataFrame({"site_id": [f"{i}U_{7 * i}R" for i in range(40_000)], "lon": 0.0, "lat": 0.0})
+        table = place(RandomSeasons(rule="random", count=1, days=0), (2019, 2020), sites=many)
+        counts = np.bincount((pd.Timestamp(2020, 12, 1) - table["middle"]).dt.days, minlength=365)
+        assert len(counts) == 365
+        expected = len(many) / 365
+        assert ((counts - expected) ** 2 / expected).sum() < chi2.ppf(0.999, 364)
+
+    @settings(max_examples=25)
+    @given(st.lists(st.integers(1, 799), min_size=1, max_size=3))
+    def test_the_same_whatever_the_sharding(self, cuts):
+        edges = [0, *sorted(set(cuts)), 800]
+        parts = [place(QUARTERS, sites=MANY.iloc[a:b]).astype({"site_id": "string"}) for a, b in pairwise(edges)]
+        whole = place(QUARTERS, sites=MANY).astype({"site_id": "string"})
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole)
+
     def test_windows_outside_the_years(self, caplog):
         with caplog.at_level(logging.WARNING):
-            table = place(QuarterSeasons(rule="quarters"), (2021, 2021), sites=MANY)
+            table = place(QUARTERS, (2021, 2021), sites=MANY)
         assert "windows lie outside scenes.years [2021, 2021]" in caplog.text
         assert 0 < len(table) < 4 * len(MANY)
         with pytest.raises(UserError, match=r"lie outside scenes.years \[2023, 2024\]\n  mend: mend scenes.years"):
-            place(QuarterSeasons(rule="quarters"), (2023, 2024), sites=MANY)
+            place(QUARTERS, (2023, 2024), sites=MANY)

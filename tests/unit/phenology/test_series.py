@@ -32,16 +32,17 @@ def test_closed_form_within_a_day_in_both_hemispheres(shape, shift, step):
     assert np.abs(late).max() < (1 if step < 16 else 2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25)
 @given(
-    onset=st.floats(90, 150),
+    onset=st.floats(90, 140),
     length=st.floats(110, 150),
-    rate=st.floats(0.07, 0.12),
+    rate=st.floats(0.08, 0.12),
     base=st.floats(0.05, 0.3),
     amplitude=st.floats(0.25, 0.6),
     shift=st.floats(0, 365),
 )
 def test_closed_forms_of_all_shapes(onset, length, rate, base, amplitude, shift):
+    """Shapes that are at rest on 1 January, where the closed form would jump otherwise."""
     shape = {"onset": onset, "end": onset + length, "rate": rate, "base": base, "amplitude": amplitude}
     cycles = cycles_of(*series(5, years=4, shift=shift, **shape), least=20)
     assert len(cycles) >= 3

@@ -73,6 +73,66 @@ def test_mistakes(table, text, message):
     assert error.value.mend
 
 
+CYCLES = ("Greenup", "Maturity", "Senescence", "Dormancy")
+
+
+@pytest.fixture
+def two_cycles(tmp_path):
+    """Site a: the second cycle is larger and good, the first poor; site b: no second cycle."""
+
+    def read(drop=(), site_ids=("a", "b"), **how):
+        table = pd.DataFrame({"site_id": site_ids, "year": 2001})
+        for i, name in enumerate(CYCLES):
+            table[f"{name}_1"] = 11_339 + 10 * i
+            table[f"{name}_2"] = [11_500 + 10 * i, 32767]
+        table["QA_Overall_1"], table["qa_overall_2"] = [3, 1], [0, 32767]
+        table["EVI_Amplitude_1"], table["EVI_Amplitude_2"] = [2000, 2000], [4000, 32767]
+        path = tmp_path / "two.csv"
+        table.drop(columns=list(drop)).to_csv(path, index=False)
+        return read_dates(str(path), SITES, **how)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("how", "greenup"),
+    [
+        ({}, [11339, 11339]),
+        ({"cycle": "second"}, [11500, None]),
+        ({"cycle": "largest"}, [11500, 11339]),
+        ({"max_quality": 2}, [None, 11339]),
+        ({"cycle": "largest", "max_quality": 0}, [11500, None]),
+    ],
+)
+def test_cycles_and_quality(two_cycles, how, greenup):
+    got = two_cycles(**how)
+    assert [None if np.isnan(v) else v for v in got["greenup"]] == greenup
+    assert got["site_id"].tolist() == ["a", "b"], "a year without a cycle is a row without dates"
+
+
+@pytest.mark.parametrize(
+    ("drop", "how", "message"),
+    [
+        (
+            ["Dormancy_2"],
+            {"cycle": "second"},
+            r"column 'Dormancy_2' is missing.*\n.*without second cycles write cycle: f",
+        ),
+        (["QA_Overall_1"], {"max_quality": 1}, r"column 'QA_Overall' is missing.*\n.*phenology.max_quality needs it"),
+        (["EVI_Amplitude_2"], {"cycle": "largest"}, r"column 'EVI_Amplitude_2' is missing.*\n.*largest needs it"),
+    ],
+)
+def test_columns_that_a_choice_needs(two_cycles, drop, how, message):
+    two_cycles(drop=drop)
+    with pytest.raises(UserError, match=message):
+        two_cycles(drop=drop, **how)
+
+
+def test_a_layer_that_stands_twice(table):
+    with pytest.raises(UserError, match=r"columns 'Greenup' and 'Greenup_1' are the same layer"):
+        table(HEAD.replace("Dormancy", "Dormancy,Greenup_1") + "a,2001,11439,11460,11600,11620,11439\n")
+
+
 def test_missing_file():
     with pytest.raises(UserError, match=r"nowhere.csv: no such file"):
         read_dates("nowhere.csv", SITES)

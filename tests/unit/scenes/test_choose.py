@@ -158,28 +158,27 @@ def test_a_shard_knows_the_seasons_of_the_dataset():
     assert table[["season", "status"]].to_numpy().tolist() == [["q1", "no_season"], ["q2", "no_scene"]]
 
 
+WINDOWS = [interval("a", "summer", "2021-05-22", "2021-07-21"),
+           interval("a", "summer", "2020-05-22", "2020-07-21", choice=1)]  # fmt: skip
+
+
 class TestSecondChoice:
     """The window of a year, and the same window a year earlier where it has no image."""
-
-    WINDOWS = [interval("a", "summer", "2021-05-22", "2021-07-21"),
-               interval("a", "summer", "2020-05-22", "2020-07-21", choice=1)]  # fmt: skip
 
     @pytest.mark.parametrize("order", ["cloud", "mid", "recent"])
     def test_stands_back_behind_the_first_whatever_the_order(self, order):
         poor = scene("a", "summer", "first", "2021-05-23", 19.0)
         clear = scene("a", "summer", "second", "2020-06-21", 0.0)
-        table, _ = choose(self.WINDOWS, poor, clear, order=order)
+        table, _ = choose(WINDOWS, poor, clear, order=order)
         assert table["scene_id"].tolist() == ["first"]
         assert "second" not in table["reason"][0]
 
     def test_is_taken_where_the_first_has_none_clear_enough(self):
         cloudy = scene("a", "summer", "first", "2021-06-21", 60.0)
-        table, _ = choose(self.WINDOWS, cloudy, *(scene("a", "summer", f"s{c}", "2020-06-01", c) for c in (9.0, 5.0)))
+        table, _ = choose(WINDOWS, cloudy, *(scene("a", "summer", f"s{c}", "2020-06-01", c) for c in (9.0, 5.0)))
         assert table["scene_id"].tolist() == ["s5.0"]
         assert table["days_from_middle"].tolist() == [-20.5]
-        assert table["reason"][0] == (
-            "least cloud of those below 20 % cloud (2 of 3 candidates); from the second choice of days, the first has none"
-        )
+        assert table["reason"][0].endswith("(2 of 3 candidates); from the second choice of days, the first has none")
 
 
 @pytest.mark.parametrize(

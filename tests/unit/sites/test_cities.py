@@ -169,7 +169,9 @@ def test_no_city_within_reach_is_left_out(west, south, wide, high, sigma, seed):
     lon, lat = rng.uniform(-180, 180, 50), rng.uniform(-90, 90, 50)
     block = CitySites(sampler="cities", sigma_km=sigma, region=region)
     taken = cities._within_reach(lon, lat, block)
-    x, y = (g.ravel() for g in np.meshgrid(np.linspace(region[0], region[2], 25), np.linspace(region[1], region[3], 25)))
+    x, y = (
+        g.ravel() for g in np.meshgrid(np.linspace(region[0], region[2], 25), np.linspace(region[1], region[3], 25))
+    )
     near = great_circle_km(lon[:, None], lat[:, None], x, y).min(axis=1) <= 8 * sigma
     assert not (near & ~taken).any()
 

@@ -166,7 +166,9 @@ class TestMeasure:
                 "climate_zone": "arid", "mountain": [True, False, False, False],
             }
         )  # fmt: skip
-        sites = land.iloc[[0, 3, 3, 3]].assign(ecoregion=["A", "island", None, "A"], mountain=[True, True, False, False])
+        sites = land.iloc[[0, 3, 3, 3]].assign(
+            ecoregion=["A", "island", None, "A"], mountain=[True, True, False, False]
+        )
         table = measure_coverage("x", sites, land, None).set_index(["kind", "stratum"])
         expected = {
             # area, area share, sites, site share, ratio, empty

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from greenup.errors import UserError
 from greenup.sites import draw
-from greenup.sites.draw import draw_until, thin, thin_beside, thin_in_degree_cells, uniform_in
+from greenup.sites.draw import draw_until, thin, thin_beside, thin_in_degree_cells
 from greenup.sites.sphere import great_circle_km, unit_vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import kstest
 
 
 def by_hand(lon, lat, min_km, kept=()):
@@ -22,7 +21,7 @@ def by_hand(lon, lat, min_km, kept=()):
     return kept
 
 
-@pytest.fixture(params=[4_000_000, 50], ids=["pairs", "halves"])
+@pytest.fixture(params=[1_000_000, 50], ids=["pairs", "halves"])
 def most_near(request, monkeypatch):
     monkeypatch.setattr(draw, "_MOST_NEAR", request.param)
 
@@ -115,11 +114,3 @@ def test_giving_up_says_how_far_it_came(monkeypatch):
     monkeypatch.setattr(draw, "BLOCK", 256)
     with pytest.raises(UserError, match=r"dataset d: \d of 40 sites found among .* places drawn\n  mend: ask less"):
         some(40, min_km=1000.0)
-
-
-def test_uniform_by_area():
-    """Lambert's cylinder: longitude and sine of latitude are uniform."""
-    lon, lat = uniform_in((-170.0, 20.0, -20.0, 90.0))(np.random.default_rng(1), 5000)
-    assert kstest((lon + 170) / 150, "uniform").pvalue > 1e-3
-    low = np.sin(np.radians(20))
-    assert kstest((np.sin(np.radians(lat)) - low) / (1 - low), "uniform").pvalue > 1e-3

@@ -187,6 +187,7 @@ def test_resolve_ecoregions(samples, caplog):
 
 def test_patience_is_what_ends_a_full_stratum(deserts, monkeypatch):
     """With more patience a crowded stratum takes no fewer sites."""
+
     def room(patience):
         monkeypatch.setattr(ecoregion, "_PATIENCE", patience)
         with pytest.raises(UserError, match="there is room for") as error:

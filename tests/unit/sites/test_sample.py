@@ -44,7 +44,7 @@ def test_the_stratum_of_a_stratified_site_is_its_biome():
 
 @pytest.mark.parametrize("sampler", ["grid", "cities", "uniform", "ecoregion", "points"])
 def test_every_sampler_keeps_to_a_users_polygon(sampler, tmp_path):
-    region = box(5, 40, 15, 50).difference(box(8, 44, 12, 46))
+    region = box(5.1, 40, 15.1, 50).difference(box(8.1, 44, 12.1, 46))
     path = str(tmp_path / "region.gpkg")
     gpd.GeoSeries([region], crs=4326).to_file(path)
     rng = np.random.default_rng(0)

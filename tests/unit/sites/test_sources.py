@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from greenup.config import resolve as resolve_study
 from greenup.config.sites import Sources
 from greenup.errors import UserError
 from greenup.plan import Plan
-from greenup.config import resolve as resolve_study
 from greenup.sites import sources
 from greenup.sites.sources import KINDS, TABLE, SiteData, SourceFile, credit, fetchable, known, resolve
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 ROW = {
     "name": "hills", "source": "mountains", "title": "Hills", "url": "https://example.org/files/hills%20v1.zip?dl=1",
-    "mirror": "", "checksum": "", "member": "deep/hills.shp", "legend": "", "licence": "CC0", "attribution": "Hills, Inc.",
+    "mirror": "", "checksum": "", "member": "deep/hills.shp", "legend": "", "licence": "CC0", "attribution": "Hills",
 }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ class TestTheTable:
 
     def test_a_name_that_stands_twice_is_refused(self, table):
         table(ROW, ROW)
-        with pytest.raises(UserError, match="line 3.*'hills'"):
+        with pytest.raises(UserError, match=r"line 3.*'hills'"):
             known()
 
     def test_a_missing_column_or_table_is_named(self, tmp_path, monkeypatch):
@@ -156,19 +156,20 @@ class TestResolve:
             resolve(Sources(mountains="gmba_v2"))
 
 
-class TestPlan:
-    STUDY = {
-        "study": "x",
-        "sources": {"ecoregions": "ecoregions_2017", "cities": "geonames_15000"},
-        "datasets": {
-            "towns": {"sites": {"sampler": "cities", "region": "region.gpkg"}},
-            "mine": {"sites": {"sampler": "points", "file": "p.csv", "region": [0, 0, 1, 1]}},
-        },
-    }
+STUDY = {
+    "study": "x",
+    "sources": {"ecoregions": "ecoregions_2017", "cities": "geonames_15000"},
+    "datasets": {
+        "towns": {"sites": {"sampler": "cities", "region": "region.gpkg"}},
+        "mine": {"sites": {"sampler": "points", "file": "p.csv", "region": [0, 0, 1, 1]}},
+    },
+}
 
+
+class TestPlan:
     @pytest.fixture
     def plan(self) -> Plan:
-        return Plan(resolve_study(self.STUDY))
+        return Plan(resolve_study(STUDY))
 
     def test_inputs_of_sites(self, plan):
         ecoregions = "data/sources/ecoregions_2017/Ecoregions2017.shp"
@@ -193,7 +194,7 @@ class TestPlan:
 
     def test_a_wrong_name_is_told_when_planning(self):
         with pytest.raises(UserError, match=r"sources\.land: 'natural_earth'"):
-            Plan(resolve_study({**self.STUDY, "sources": {"land": "natural_earth"}}))
+            Plan(resolve_study({**STUDY, "sources": {"land": "natural_earth"}}))
 
 
 def test_resolving_imports_nothing_heavy():

@@ -12,7 +12,7 @@ from greenup.sites.sphere import EARTH_KM
 from greenup.sites.strata import PackagedStrata, Places, PolygonStrata, area_km2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import kstest
+from scipy.stats import chisquare, kstest
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 
@@ -88,6 +88,22 @@ def test_places_are_uniform_by_area_within_holes_and_parts(tmp_path):
     # And in the triangle those of latitudes as its width: 1 - (5 - y)^2 / 25 but for the cosine, which changes by 5 %.
     triangle = (stratum == 0) & (lat > 24)
     assert kstest(lat[triangle] - 25, lambda y: 1 - (1 - np.clip(y, 0, 5) / 5) ** 2).pvalue > 1e-4
+
+
+def test_parts_whose_boxes_overlap_are_drawn_alike(tmp_path):
+    """Two facing triangles share their box: a place of either is as likely as one of a third beside them."""
+    low, high, beside = (
+        Polygon(c) for c in ([(0, 20), (4, 20), (0, 24)], [(4, 20.2), (4, 24), (0.2, 24)], [(6, 20), (8, 20), (8, 24)])
+    )
+    both = MultiPolygon([low, high, beside])
+    lon, lat, _ = Places(polygon_strata(layer(tmp_path / "e.gpkg", [both])), seed=3, name="d").take(
+        np.array([6000]), np.array([0])
+    )
+    points = shapely.points(lon, lat)
+    count = [np.count_nonzero(shapely.covers(p, points)) for p in both.geoms]
+    area = area_km2(np.array(both.geoms))
+    assert sum(count) == 6000
+    assert chisquare(count, 6000 * area / area.sum()).pvalue > 1e-3
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,7 +12,7 @@ from greenup.sites.sources import SiteData
 from greenup.sites.sphere import great_circle_km
 from greenup.sites.uniform import sample_uniform
 from scipy.stats import kstest
-from shapely.geometry import Polygon
+from shapely.geometry import Polygon, box
 
 PACKAGED = SiteData()
 
@@ -23,8 +23,8 @@ def sample(count, data=PACKAGED, **keys):
 
 def test_equal_area_within_a_region_all_land():
     """Inside Brazil sines of latitude and longitudes are uniform."""
-    west, south, east, north = box = (-60, -20, -45, -5)
-    drawn = sample(3000, region=box)
+    west, south, east, north = region = (-60, -20, -45, -5)
+    drawn = sample(3000, region=region)
     assert kstest((drawn["lon"] - west) / (east - west), "uniform").pvalue > 1e-3
     low, high = np.sin(np.radians([south, north]))
     assert kstest((np.sin(np.radians(drawn["lat"])) - low) / (high - low), "uniform").pvalue > 1e-3
@@ -61,6 +61,18 @@ def test_polygons_of_a_file_as_region_and_as_land(tmp_path):
     assert gpd.points_from_xy(drawn["lon"], drawn["lat"]).within(triangle).all()
     drawn = sample(300, SiteData(land=tmp_path / "triangle.gpkg"), region=(-5, 15, 15, 35))
     assert gpd.points_from_xy(drawn["lon"], drawn["lat"]).within(triangle).all()
+
+
+def test_a_region_of_scattered_islands(tmp_path):
+    """Two polygons a third of the way round the Earth apart: their common bounds would waste all draws but one in 1e5."""
+    parts = [box(5, 45, 5.1, 45.1), box(120, -25, 120.1, -24.9)]
+    gpd.GeoSeries(parts, crs=4326).to_file(tmp_path / "parts.gpkg")
+    drawn = sample(400, region=str(tmp_path / "parts.gpkg"))
+    points = gpd.points_from_xy(drawn["lon"], drawn["lat"])
+    share = points.within(parts[0]).mean()
+    assert share + points.within(parts[1]).mean() == 1
+    ratio = np.cos(np.radians(45.05)) / np.cos(np.radians(24.95))
+    assert share == pytest.approx(ratio / (1 + ratio), abs=0.1)
 
 
 def test_a_larger_count_only_adds_sites():

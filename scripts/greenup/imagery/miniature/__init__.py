@@ -12,10 +12,11 @@ deviations, which must leave room, and a small supervised network, which must fi
 stands in every scene id, and a change that moves a pixel must raise it.
 
     noise     lattice noise in world coordinates      land      what grows at a place, its climate and relief
-    plants    the course of green over the year       trees     genera and their niches
-    spectra   the spectra that pixels mix             ground    a patch before any date: fractions, relief, fields
-    parcels   fields, streets, dunes                  sky       tiles, orbits, clouds, light
-    render    a patch on a date                       source    the source itself: search, read, curves, labels
+    plants    the course of green over the year       dates     the four dates of many years at once
+    trees     genera and their niches                 spectra   the spectra that pixels mix
+    ground    a patch before any date: cover, relief  parcels   fields, streets, dunes
+    sky       tiles, orbits, clouds, light            render    a patch on a date
+    source    the source itself: search, read, curves, labels
 """
 
 from greenup.imagery.miniature.source import MiniatureSource

@@ -109,7 +109,7 @@ class _Cycles:
     """Which of the cycles round a year a day belongs to, for all years at once."""
 
     def __init__(self, cycles: NDArray, centre: NDArray, offsets: NDArray, middle: NDArray) -> None:
-        """Days ``offsets`` (m) round ``centre`` (n, 1) of the years' ``cycles``, among cycles round ``middle`` (n, 1)."""
+        """Days ``offsets`` (m) round ``centre`` (n, 1) in the years of ``cycles``, round ``middle`` (n, 1)."""
         self.day = centre - middle + offsets
         """(n, m): days from the middle of the cycle that the day belongs to."""
         turns = self.day / YEAR + 0.5
