@@ -23,6 +23,8 @@ import numpy as np
 import shapely
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+import itertools
+
 from greenup.sites import polygons
 from greenup.sites.grid import grid_cells
 from greenup.sites.packaged import is_land
@@ -54,7 +56,7 @@ def coast(rows: int) -> gpd.GeoSeries:
         land[i + 1, 1:-1] = is_land(lon, np.full(len(lon), lat[i]))
     x, y = (np.concatenate([v[:1] - step / 3, v, v[-1:] + step / 3]) for v in (lon, lat))
     filled = contourpy.contour_generator(x, y, land, fill_type=contourpy.FillType.OuterOffset).filled(0.5, 2.0)
-    rings = [[xy[a:b] for a, b in zip(cut[:-1], cut[1:], strict=True)] for xy, cut in zip(*filled, strict=True)]
+    rings = [[xy[a:b] for a, b in itertools.pairwise(cut)] for xy, cut in zip(*filled, strict=True)]
     series = gpd.GeoSeries([shapely.Polygon(outer, holes) for outer, *holes in rings], crs=4326)
     return series if series.is_valid.all() else series.make_valid()
 

@@ -44,6 +44,17 @@ class TestOwnFiles:
         assert mine.phenology_inputs("mine") == ["my/dates.csv"]
         assert mine.label_inputs("habitats") == ["my/labels.csv"]
 
+    @pytest.mark.parametrize(
+        ("phenology", "path"),
+        [
+            ({"source": "series", "file": "my/evi.csv"}, "my/evi.csv"),
+            ({"source": "tiles", "folder": "my/hdf"}, "my/hdf"),
+        ],
+    )
+    def test_series_and_tiles_are_inputs(self, phenology, path):
+        mine = plan(datasets={"mine": {**POINTS, "phenology": phenology}})
+        assert mine.phenology_inputs("mine") == [path]
+
     def test_drawn_sites_and_simulated_dates_have_none(self, tiny):
         assert tiny.sites_inputs("ssl4eco") == tiny.phenology_inputs("ssl4eco") == tiny.label_inputs("biomes") == []
 

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from greenup.errors import UserError
 from greenup.paper import maps
@@ -208,7 +209,8 @@ def _draw_panel(figure: Figure, panel: _Panel, frame: maps.MapFrame, box: Box, f
             borderpad=0.1,
         )
         return
-    bar_box = (foot[0] + 0.25 * foot[2], foot[1] + 0.68 * foot[3], 0.5 * foot[2], 0.18 * foot[3])
+    inch = 1 / figure.get_figheight()
+    bar_box = (foot[0] + 0.25 * foot[2], foot[1] + foot[3] - 0.13 * inch, 0.5 * foot[2], 0.07 * inch)
     if panel.kind == "multilabel":
         most = int(min(panel.values.max(), 8))
         colours = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.02, 1, most + 1)))
@@ -221,4 +223,5 @@ def _draw_panel(figure: Figure, panel: _Panel, frame: maps.MapFrame, box: Box, f
         low, high = np.percentile(panel.values, [2, 98])
         drawn = axes.scatter(x, y, c=panel.values, cmap="viridis", vmin=low, vmax=high, **about)
         bar = figure.colorbar(drawn, cax=figure.add_axes(bar_box), orientation="horizontal", extend="both")
+        bar.locator = MaxNLocator(5)
     bar.outline.set_linewidth(0.4)

@@ -29,6 +29,7 @@ OWN = "this study"
 COLUMNS = ("dataset", "locations", "published_locations", "distribution", "seasons", "images", "ecoregions", "source")
 """Columns of the numbers: locations, images a site and ecoregions are counted, the rest is text."""
 
+_ALLOCATIONS = {"equal": "as many in each", "proportional": "by area", "square_root": "by square root of area"}
 _PUBLISHED = ("dataset", "locations", "distribution", "seasons", "source")
 
 
@@ -92,7 +93,7 @@ def distribution(sites: Sites) -> str:
         case UniformSites():
             text = "uniform on land"
         case EcoregionSites():
-            text = f"by {sites.strata}, {readable(sites.allocation)}"
+            text = f"over {sites.strata}s, {_ALLOCATIONS[sites.allocation]}"
         case PointSites():
             text = "own points"
     return f"{text}; {_region(sites.region)}" if sites.region is not None else text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from greenup.errors import UserError
 from greenup.evaluate.intervals import compare, summarise
 from greenup.files import atomic_path, write_text
+from greenup.paper.plain import Outputs, latex
 
 KEYS = ["task", "protocol", "folds", "metric"]
 """One column of the readable table: models are ranked within it."""
@@ -31,15 +31,6 @@ _TITLES = {
     "random": "random",
     "blocks": "blocks",
 }
-
-
-class Outputs(Protocol):
-    """The files of the results table, as Snakemake's ``output`` gives them."""
-
-    csv: str
-    md: str
-    tex: str
-    html: str
 
 
 def results_table(probes: Sequence[pd.DataFrame], metrics: Mapping[str, str], models: Sequence[str]) -> pd.DataFrame:
@@ -213,11 +204,11 @@ def to_latex(table: pd.DataFrame) -> str:
         titles = [_title(c[level]) + (f" ({_title(c[3])})" if level == 0 else "") for _, c in spans]
         heads.append(
             " & ".join(
-                ["", *(rf"\multicolumn{{{n}}}{{c}}{{{_tex(t)}}}" for (n, _), t in zip(spans, titles, strict=True))]
+                ["", *(rf"\multicolumn{{{n}}}{{c}}{{{latex(t)}}}" for (n, _), t in zip(spans, titles, strict=True))]
             )
             + r" \\"
         )
-    body = [" & ".join([_tex(m), *(_latex(row.get(c)) for c in columns)]) + r" \\" for m, row in rows.items()]
+    body = [" & ".join([latex(m), *(_latex(row.get(c)) for c in columns)]) + r" \\" for m, row in rows.items()]
     lines = [
         "% " + legend(table),
         rf"\begin{{tabular}}{{l{'c' * len(columns)}}}",
@@ -239,12 +230,6 @@ def _latex(cell: Cell | None) -> str:
     text = rf"\textbf{{{text}}}" if cell.rank == 1 else rf"\underline{{{text}}}" if cell.rank == 2 else text
     tied = r"$^\dagger$" if cell.is_tied else ""
     return f"{text}{tied} {cell.interval}".replace("−", "$-$").rstrip()
-
-
-def _tex(text: str) -> str:
-    for a, b in (("\\", r"\textbackslash{}"), ("_", r"\_"), ("&", r"\&"), ("%", r"\%"), ("#", r"\#"), ("²", "$^2$")):
-        text = text.replace(a, b)
-    return text
 
 
 def to_html(table: pd.DataFrame) -> str:

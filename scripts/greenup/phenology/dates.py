@@ -20,6 +20,7 @@ from greenup.config.phenology import (
 )
 from greenup.imagery import ImagerySource, open_source
 from greenup.phenology.doy import circular_median, day_of_year, in_order, plain_median
+from greenup.phenology.earthengine import attribution_of, sample_curves, sample_mcd12q2
 from greenup.phenology.extract import dates_of_curves
 from greenup.phenology.fill import DATES, fill_dates
 from greenup.phenology.mcd12q2 import ATTRIBUTION as MCD12Q2_ATTRIBUTION
@@ -124,9 +125,6 @@ def _read(
             )
             return _Found(yearly, False, MCD12Q2_ATTRIBUTION)
         case EarthEnginePhenology():
-            # Google's client is loaded only where it is used.
-            from greenup.phenology.earthengine import sample_mcd12q2
-
             yearly = sample_mcd12q2(
                 sites,
                 phenology.collection,
@@ -229,6 +227,8 @@ def _tell(dates: pd.DataFrame) -> None:
     if (km := dates["donor_km"].dropna()).size:
         parts.append(f"donors {km.median():.0f} km away (median), {km.max():.0f} km (farthest)")
     _log.info("dates of %d sites: %s", len(dates), "; ".join(parts))
+    if not (dates["origin"] == "observed").any():
+        _log.warning("no site has dates of its own, so that none could be filled either: is phenology.source right?")
 
 
 def _sites_for_curves(sites: pd.DataFrame, dates: pd.DataFrame) -> pd.DataFrame:
@@ -243,8 +243,6 @@ def _curves_of(
 ) -> tuple[pd.DataFrame, str]:
     """Curves of a few sites, from the product's own provider or the imagery, and the line to print with them."""
     if len(chosen) and isinstance(phenology, EarthEnginePhenology):
-        from greenup.phenology.earthengine import attribution_of, sample_curves
-
         return sample_curves(chosen, phenology.curves, years=years), attribution_of(phenology.curves)
     if len(chosen) and source is not None:
         return source.curves(chosen, years), source.attribution

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ee
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from greenup.errors import UserError
-from greenup.imagery.earthengine import initialise
 from greenup.phenology.fill import DATES
 from greenup.phenology.mcd12q2 import CYCLES, Cycle, choose_cycle, known, layers_of, split_layer
 from greenup.phenology.readings import GOOD, MARGINAL, SNOW
 from greenup.schemas import CURVES
+
+if TYPE_CHECKING:
+    import ee
 
 VALUES_A_REQUEST = 200_000
 """Pixel values asked for at once (some 6 MB of answer)."""
@@ -52,6 +53,8 @@ def sample_mcd12q2(
     Raises `UserError` when Earth Engine refuses the account, the collection or the request; what may pass is tried
     again by the client itself, and what is too much at once in halves.
     """
+    import ee
+
     layers = layers_of(cycle, max_quality)
     stack = _stack(collection, years)
     # Of the number of cycles, the largest of all years will do: it tells bare and evergreen land from water.
@@ -164,6 +167,10 @@ def attribution_of(collection: str) -> str:
 
 def _stack(collection: str, years: tuple[int, int]) -> ee.Image:
     """All images of some years as bands of one."""
+    import ee
+
+    from greenup.imagery.earthengine import initialise
+
     initialise()
     # End dates are exclusive in Earth Engine.
     return ee.ImageCollection(collection).filterDate(f"{years[0]}-01-01", f"{years[1] + 1}-01-01").toBands()
@@ -179,6 +186,8 @@ def _sample(
     image: ee.Image, sites: pd.DataFrame, values: int, parse: Callable[[Features], pd.DataFrame], what: str
 ) -> Iterator[pd.DataFrame]:
     """Values of all bands at the sites, batch by batch in their order, as ``parse`` makes them; ``values`` a site."""
+    import ee
+
     lon, lat = sites["lon"].tolist(), sites["lat"].tolist()
     size = max(1, min(SITES_A_REQUEST, VALUES_A_REQUEST // values))
 

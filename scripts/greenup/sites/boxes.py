@@ -6,7 +6,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from greenup.config.sites import Region
 from greenup.sites.draw import Floats, rounded
+from greenup.sites.polygons import read_polygons
+from greenup.sites.region import bounds_of
 from greenup.sites.sphere import EARTH_KM
 
 
@@ -42,3 +45,10 @@ class Boxes:
         again = np.zeros(n, dtype=bool)
         again[point[holder < box[point]]] = True
         return places[:, ~again]
+
+
+def boxes_of(region: Region | None) -> Boxes:
+    """The box of a region in degrees, or the boxes of the parts of its polygons; the world where it is None."""
+    if isinstance(region, str):
+        return Boxes(shapely.bounds(shapely.get_parts(read_polygons(region, "region").geometry.to_numpy())))
+    return Boxes(np.array([bounds_of(region)]))

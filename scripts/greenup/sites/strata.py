@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from greenup.config.sites import Region
 from greenup.randomness import generator
-from greenup.sites.boxes import Boxes
+from greenup.sites.boxes import Boxes, boxes_of
 from greenup.sites.draw import Bools, Floats
 from greenup.sites.ecoregions import ecoregions_at, read_ecoregions
 from greenup.sites.land import on_land
@@ -144,22 +144,20 @@ class PackagedStrata(Strata):
 
     def __init__(self, by: str, region: Region | None, data: SiteData, *, seed: int, name: str, count: int) -> None:
         self._by, self._region, self._data = by, region, data
-        west, south, east, north = bounds = bounds_of(region)
-        places = max(_PILOT, _PILOT_PER_SITE * count)
-        lon, lat = Boxes(np.array([bounds])).draw(generator(seed, "ecoregion pilot", name), places)
+        places, drawn_in = max(_PILOT, _PILOT_PER_SITE * count), boxes_of(region)
+        lon, lat = drawn_in.draw(generator(seed, "ecoregion pilot", name), places)
         labels, ok = self._labels(lon, lat)
         lon, lat = lon[ok], lat[ok]
         names, stratum = np.unique(labels.astype(str), return_inverse=True)
         self.names = tuple(names.tolist())
 
-        low, high = np.sin(np.radians([south, north]))
-        bounds_km2 = EARTH_KM**2 * np.radians(east - west) * (high - low)
-        met = np.bincount(stratum, minlength=len(names))
-        self.area_km2 = bounds_km2 * met / places
+        met, per_place = np.bincount(stratum, minlength=len(names)), drawn_in.area_km2 / places
+        self.area_km2 = per_place * met
         # Boxes about square on the equator, of equal area anywhere.
-        boxes = places / _PILOT_PER_BOX
-        across = max(1, round(np.sqrt(boxes * np.radians(east - west) / (high - low))))
-        up = max(1, round(boxes / across))
+        west, south, east, north = bounds_of(region)
+        low, high = np.sin(np.radians([south, north]))
+        side = np.sqrt(_PILOT_PER_BOX * per_place) / EARTH_KM
+        across, up = max(1, round(np.radians(east - west) / side)), max(1, round((high - low) / side))
         wide, tall = (east - west) / across, (high - low) / up
         column = np.clip(((lon - west) / wide).astype(np.int64), 0, across - 1)
         row = np.clip(((np.sin(np.radians(lat)) - low) / tall).astype(np.int64), 0, up - 1)

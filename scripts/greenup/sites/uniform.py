@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import pandas as pd
-import shapely
 
-from greenup.config.sites import Region, UniformSites
-from greenup.sites.boxes import Boxes
-from greenup.sites.draw import Bools, Draw, Floats, draw_until, thin
+from greenup.config.sites import UniformSites
+from greenup.sites.boxes import boxes_of
+from greenup.sites.draw import Bools, Floats, draw_until, thin
 from greenup.sites.land import on_land
-from greenup.sites.polygons import read_polygons
-from greenup.sites.region import bounds_of, in_region
+from greenup.sites.region import in_region
 from greenup.sites.sources import SiteData
 
 
@@ -30,7 +27,7 @@ def sample_uniform(name: str, sites: UniformSites, data: SiteData, *, seed: int)
         return ok
 
     lon, lat = draw_until(
-        _draw_in(sites.region),
+        boxes_of(sites.region).draw,
         accept,
         count=sites.count,
         seed=seed,
@@ -40,12 +37,3 @@ def sample_uniform(name: str, sites: UniformSites, data: SiteData, *, seed: int)
         mend="lower sites.count or sites.min_distance_km, or widen sites.region",
     )
     return pd.DataFrame({"site_id": [f"uniform_{i:06d}" for i in range(len(lon))], "lon": lon, "lat": lat})
-
-
-def _draw_in(region: Region | None) -> Draw:
-    """Uniform by area in the box of a region, or in the boxes of its polygons."""
-    if isinstance(region, str):
-        bounds = shapely.bounds(shapely.get_parts(read_polygons(region, "region").geometry.to_numpy()))
-    else:
-        bounds = np.array([bounds_of(region)])
-    return Boxes(bounds).draw

@@ -76,7 +76,7 @@ def test_readers_see_the_own_first_and_the_source_of_the_others(table):
         ({"sampler": "uniform", "count": 5, "region": [-180, -60, 180, 84]}, "uniform on land; 60° S to 84° N"),
         (
             {"sampler": "ecoregion", "region": [5.5, 45, 11, 48]},
-            "by ecoregion, square root; 45° N to 48° N, 6° E to 11° E",
+            "over ecoregions, by square root of area; 45° N to 48° N, 6° E to 11° E",
         ),
         ({"sampler": "points", "file": "a.csv", "region": "data/alps.gpkg"}, "own points; inside alps.gpkg"),
     ],

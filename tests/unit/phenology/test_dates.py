@@ -286,6 +286,15 @@ def test_the_summary_tells_origins_causes_and_distances(source, caplog):
     assert "donors" in line
 
 
+def test_no_dates_at_all_are_warned_of(tmp_path, caplog):
+    yearly_of([(s, 2001, 150, 100, 250, 300) for s in SITES["site_id"]]).to_csv(tmp_path / "t.csv", index=False)
+    block = TablePhenology(source="table", file=str(tmp_path / "t.csv"))
+    got = date_phenology(SITES, block, None, years=YEARS, seed=1).dates
+    assert set(got["origin"]) == {"none"}
+    assert set(got["cause"]) == {"out_of_order"}
+    assert "no site has dates of its own" in caplog.text
+
+
 @pytest.mark.parametrize("quirk", ["plain_median", "fill_each_date", "planar_distance"])
 def test_quirks_reach_the_dates(tmp_path, quirk):
     """A site at the date line that greens up at New Year and lacks maturity; donors on both sides of the line."""

@@ -189,6 +189,19 @@ def test_packaged_places_lie_in_their_stratum(by):
     assert (beyond > 0).any(), "some places come from the boxes, beyond those of the pilot"
 
 
+def test_packaged_strata_of_scattered_polygons(tmp_path):
+    """Two parks on two continents: the pilot goes to them, not to all that lies between."""
+    parks = [box(10, 22, 10.5, 22.5), box(-60, -5, -59.5, -4.5)]
+    gpd.GeoSeries(parks, crs=4326).to_file(tmp_path / "parks.gpkg")
+    found = PackagedStrata("biome", str(tmp_path / "parks.gpkg"), SiteData(), seed=1, name="d", count=1)
+    assert found.names == ("desert_xeric_shrubland", "tropical_moist_broadleaf_forest")
+    assert found.area_km2 == pytest.approx(area_km2(np.array(parks)), rel=0.05)
+    wanted = np.array([p.shape[1] for p in found.first]) + 500
+    lon, lat, stratum = Places(found, seed=1, name="d").take(wanted, np.arange(2))
+    for k, park in enumerate(parks):
+        assert shapely.covers(park, shapely.points(lon, lat)[stratum == k]).all()
+
+
 def test_packaged_areas_sum_to_that_of_the_land():
     """148.9 million km2 of land (CIA World Factbook); the mask counts lakes and ice shelves too."""
     found = PackagedStrata("biome", None, SiteData(), seed=1, name="d", count=1)
