@@ -41,7 +41,14 @@ NUMBERS: tuple[str, ...] = (
 """Columns of the numbers behind the figure."""
 
 MONTHS = "JFMAMJJASOND"
-_SNOW = {"linestyle": "none", "marker": "x", "color": BLUE, "markersize": 2.4, "markeredgewidth": 0.6}
+_SNOW = {
+    "linestyle": "none",
+    "marker": "D",
+    "color": BLUE,
+    "fillstyle": "none",
+    "markersize": 2.2,
+    "markeredgewidth": 0.6,
+}
 _MONTH_STARTS = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365], dtype=float)
 
 

@@ -127,6 +127,10 @@ def _pick(dataset: object, shape: tuple[int, ...], lon: Floats, lat: Floats, pat
             "use MCD12Q2 of collection 6 or 6.1 as it is delivered",
         )
     _, _, row, column = tile_pixels(lon, lat, size)
-    first, after = int(row.min()), int(row.max()) + 1
-    block = dataset.get(start=[first, *[0] * (len(shape) - 1)], count=[after - first, *shape[1:]])
-    return block[row - first, column].reshape(len(lon), cycles)
+    # Layers are compressed as one stream: pixels in its order are read in one pass, any step back starts it anew.
+    places, which = np.unique(row * size + column, return_inverse=True)
+    rest = [0] if len(shape) == 3 else []
+    stored = np.empty((len(places), cycles), dtype=np.int16)
+    for i, (r, c) in enumerate(zip(*(a.tolist() for a in np.divmod(places, size)), strict=True)):
+        stored[i] = dataset.get(start=[r, c, *rest], count=[1, 1, cycles][: len(shape)]).reshape(cycles)
+    return stored[which]

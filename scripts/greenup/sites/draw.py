@@ -39,10 +39,10 @@ def draw_until(
 ) -> tuple[Floats, Floats]:
     """The first ``count`` acceptable candidates in the order drawn: (lon, lat), degrees.
 
-    ``draw(rng, n)`` gives n candidates (lon, lat), or fewer, ``accept(lon, lat)`` says which are good by themselves, and
-    ``keep(lon, lat)`` which of the good ones stay beside each other: a rule that settles each candidate by those before
-    it, such as `thin`. A larger count only adds sites. Raises `UserError` with ``mend`` when a thousand candidates a
-    site, and at least two million, do not give enough.
+    ``draw(rng, n)`` gives n candidates (lon, lat), or fewer; ``accept(lon, lat)`` says which are good by themselves;
+    ``keep(lon, lat)`` which of the good ones stay beside each other, by a rule that settles each candidate by those
+    before it, such as `thin`. A larger count only adds sites. Raises `UserError` with ``mend`` when a thousand
+    candidates a site, and at least two million, do not give enough.
     """
     most = max(_PATIENCE, 1000 * count)
     lon = lat = np.empty(0)

@@ -68,7 +68,9 @@ class Rings:
     @classmethod
     def of(cls, geometries: NDArray[np.object_]) -> Rings:
         """The rings of (multi)polygons."""
-        parts, owner = shapely.get_parts(geometries, return_index=True)
+        parts, owner = geometries, np.arange(len(geometries))
+        if (shapely.get_type_id(geometries) != shapely.GeometryType.POLYGON).any():
+            parts, owner = shapely.get_parts(geometries, return_index=True)
         rings, part = shapely.get_rings(parts, return_index=True)
         # Of each part the shell comes first.
         shell = np.diff(part, prepend=-1) != 0

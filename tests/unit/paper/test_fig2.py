@@ -66,8 +66,8 @@ def test_snow_has_a_mark_of_its_own(world, store):
     seen = data[data["what"] == "observation"]
     expected = world.curves[world.curves["site_id"].isin(seen["site_id"])]
     assert int(seen["snow"].sum()) == int(expected["snow"].sum()) > 0
-    crosses = [line for a in figure.axes for line in a.lines if line.get_marker() == "x"]
-    assert sum(len(line.get_xdata()) for line in crosses) == int((expected["snow"] & ~expected["clear"]).sum())
+    diamonds = [line for a in figure.axes for line in a.lines if line.get_marker() == "D"]
+    assert sum(len(line.get_xdata()) for line in diamonds) == int((expected["snow"] & ~expected["clear"]).sum())
     assert "snow" in [t.get_text() for t in figure.legends[0].get_texts()]
     bare, _ = draw(world, store, curves=world.curves.assign(snow=False))
     assert "snow" not in [t.get_text() for t in bare.legends[0].get_texts()]

@@ -193,8 +193,9 @@ def test_packaged_strata_of_scattered_polygons(tmp_path):
     """Two parks on two continents: the pilot goes to them, not to all that lies between."""
     parks = [box(10, 22, 10.5, 22.5), box(-60, -5, -59.5, -4.5)]
     gpd.GeoSeries(parks, crs=4326).to_file(tmp_path / "parks.gpkg")
-    found = PackagedStrata("biome", str(tmp_path / "parks.gpkg"), SiteData(), seed=1, name="d", count=1)
-    assert found.names == ("desert_xeric_shrubland", "tropical_moist_broadleaf_forest")
+    found = PackagedStrata("realm", str(tmp_path / "parks.gpkg"), SiteData(), seed=1, name="d", count=1)
+    assert found.names == ("neotropic", "palearctic")
+    parks.reverse()
     assert found.area_km2 == pytest.approx(area_km2(np.array(parks)), rel=0.05)
     wanted = np.array([p.shape[1] for p in found.first]) + 500
     lon, lat, stratum = Places(found, seed=1, name="d").take(wanted, np.arange(2))

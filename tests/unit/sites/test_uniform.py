@@ -64,7 +64,7 @@ def test_polygons_of_a_file_as_region_and_as_land(tmp_path):
 
 
 def test_a_region_of_scattered_islands(tmp_path):
-    """Two polygons a third of the way round the Earth apart: their common bounds would waste all draws but one in 1e5."""
+    """Two polygons on two continents: in their common bounds one draw in 1e5 would count."""
     parts = [box(5, 45, 5.1, 45.1), box(120, -25, 120.1, -24.9)]
     gpd.GeoSeries(parts, crs=4326).to_file(tmp_path / "parts.gpkg")
     drawn = sample(400, region=str(tmp_path / "parts.gpkg"))
