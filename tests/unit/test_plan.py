@@ -133,7 +133,8 @@ class TestModels:
 
     def test_nothing_to_evaluate(self):
         assert plan().probes == []
-        assert plan().tables == {}
+        assert set(plan().tables) == {"table1", "tableA1"}
+        assert set(plan(datasets={"mine": {"sites": {"sampler": "grid"}}}).tables) == {"table1"}
 
 
 class TestParams:
@@ -156,7 +157,7 @@ class TestFigures:
         assert set(plan(datasets={"mine": drawn}).figures) == {"coverage"}
         assert list(plan().figures) == ["coverage", "quality"]
         x = plan(paper={"fig2_dataset": "mine"})
-        assert list(x.figures) == ["coverage", "fig2", "quality"]
+        assert list(x.figures) == ["coverage", "fig2", "figA1", "quality"]
         assert x.figures["fig2"] == "results/x/paper/figures/fig2.png"
 
 

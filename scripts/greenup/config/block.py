@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from greenup.bands import check_bands
 from greenup.errors import UserError
@@ -41,9 +41,7 @@ def _month_day(value: str) -> str:
     return value
 
 
-def _region(value: tuple[float, float, float, float] | str) -> tuple[float, float, float, float] | str:
-    if isinstance(value, str):
-        return value
+def _bbox(value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     west, south, east, north = value
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise ValueError(
@@ -62,6 +60,10 @@ def _years(value: tuple[int, int]) -> tuple[int, int]:
 MeasuredBands = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_measured)]
 Channels = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_channels)]
 MonthDay = Annotated[str, AfterValidator(_month_day)]
-Region = Annotated[tuple[float, float, float, float] | str, AfterValidator(_region)]
+# Which of the two is meant is told by the value, so that an error speaks of that one only.
+Region = Annotated[
+    Annotated[tuple[float, float, float, float], AfterValidator(_bbox), Tag("[bbox]")] | Annotated[str, Tag("[file]")],
+    Discriminator(lambda value: "[file]" if isinstance(value, str) else "[bbox]"),
+]
 """[west, south, east, north] in degrees, or a file of polygons."""
 Years = Annotated[tuple[int, int], AfterValidator(_years)]

@@ -151,15 +151,15 @@ def _schema() -> dict[str, Any]:
 def _walk(loc: tuple[Any, ...]) -> tuple[list[str], dict[str, Any]]:
     """The keys of a pydantic location and the JSON schema found there.
 
-    Pydantic puts the kind of a block into its location (``sites.grid.limit``) and ``[key]`` behind a refused name:
-    these are no keys of the user's and are left out.
+    Pydantic puts the kind of a block into its location (``sites.grid.limit``), ``[key]`` behind a refused name, and the
+    tag of a value of several types (``[bbox]``): these are no keys of the user's and are left out.
     """
     node, parts = _follow(_schema()), []
     for part in map(str, loc):
         if part in (mapping := node.get("discriminator", {}).get("mapping", {})):
             node = _follow({"$ref": mapping[part]})
             continue
-        if part == "[key]":
+        if part.startswith("["):
             continue
         parts.append(part)
         if part in node.get("properties", {}):
@@ -178,6 +178,8 @@ def _follow(node: dict[str, Any]) -> dict[str, Any]:
             node = _schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
         elif "anyOf" in node:
             node = next(n for n in node["anyOf"] if n.get("type") != "null")
+        elif "oneOf" in node and "discriminator" not in node:
+            node = node["oneOf"][0]
         else:
             return node
 

@@ -252,7 +252,7 @@ class Paper(Block):
     """Dataset of whose curves Figure A-1 shows one with its four dates; that of Figure 2 when empty."""
     check_dataset: str | None = None
     """Dataset whose sampling is held against real sites; no such figure when empty."""
-    check_reference: str | None = Field(None, examples=["data/real_sample/ssl4eo_s12_sites/sites.parquet"])
+    check_reference: str | None = None
     """The real sites: Parquet or CSV with site_id, lon, lat, time."""
     note: str = ""
     """A sentence shown at the head of the report."""

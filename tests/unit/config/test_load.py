@@ -185,7 +185,7 @@ MISTAKES = {
     ),
     "season rule that does not exist": (
         "{study: x, datasets: {ssl4eco: {seasons: {rule: lunar}}}}",
-        ["datasets.ssl4eco.seasons.rule: 'lunar' does not exist", "calendar, evi, quarters, random, window"],
+        ["datasets.ssl4eco.seasons.rule: 'lunar' does not exist", "calendar, custom, evi, quarters, random, window"],
     ),
     "method that does not exist": (
         "{study: x, datasets: {ssl4eco: }, models: {seco_eco: {method: byol}}}",
@@ -193,7 +193,7 @@ MISTAKES = {
     ),
     "kind not said": (
         "{study: x, datasets: {mine: {sites: {spacing_km: 3}}}}",
-        ["datasets.mine.sites.sampler: this key is missing", "cities, grid, points, uniform"],
+        ["datasets.mine.sites.sampler: this key is missing", "cities, ecoregion, grid, points, uniform"],
     ),
     "unknown band": (
         "{study: x, datasets: {ssl4eco: {patches: {bands: [B02, B3]}}}}",
