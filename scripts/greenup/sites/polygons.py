@@ -118,10 +118,12 @@ def _holders(lon: ArrayLike, lat: ArrayLike, polygons: _Polygons) -> NDArray[np.
     lon, lat = wrap_lon(lon), np.minimum(np.asarray(lat, dtype=np.float64), np.nextafter(90.0, 0.0))
     if not len(lon) or not len(polygons.geometries):
         return np.full(len(lon), -1)
-    found = _search(lon, lat, polygons)
-    seam = np.flatnonzero((lon == -180) & (found < 0))
-    if len(seam):
-        found[seam] = _search(np.full(len(seam), np.nextafter(180.0, 0.0)), lat[seam], polygons)
+    # Points on the date line are looked for on both sides of it, in one search.
+    seam = np.flatnonzero(lon == -180)
+    east = np.full(len(seam), np.nextafter(180.0, 0.0))
+    found = _search(np.concatenate([lon, east]), np.concatenate([lat, lat[seam]]), polygons)
+    found, beyond = found[: len(lon)], found[len(lon) :]
+    found[seam] = np.where(found[seam] < 0, beyond, found[seam])
     return found
 
 
