@@ -251,6 +251,7 @@ rule table1:
             d: {"sites": plan.settings(plan.dataset(d).sites), "seasons": plan.settings(plan.dataset(d).seasons)}
             for d in study.datasets
         },
+        approximated=plan.site_data()["ecoregions"] is None,
     message:
         "Table 1"
     script:
@@ -279,7 +280,7 @@ rule tableA1:
         "../envs/figures.yaml"
     params:
         names=plan.dated,
-        simulated=study.simulated,
+        simulated=any(map(plan.has_simulated_dates, plan.dated)),
     message:
         "Table A-1"
     script:

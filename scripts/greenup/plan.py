@@ -13,7 +13,13 @@ from greenup.config import Dataset, Model, Study, Task
 from greenup.config.block import Region
 from greenup.config.data import MiniatureImagery
 from greenup.config.learning import FileLabels
-from greenup.config.phenology import SeriesPhenology, TablePhenology, TilesPhenology
+from greenup.config.phenology import (
+    ImagesPhenology,
+    MiniaturePhenology,
+    SeriesPhenology,
+    TablePhenology,
+    TilesPhenology,
+)
 from greenup.config.seasons import CustomSeasons, EviSeasons
 from greenup.config.sites import CitySites, PointSites
 from greenup.errors import UserError
@@ -233,6 +239,12 @@ class Plan:
     def is_simulated(self, dataset: str | None) -> bool:
         """Whether the images of a dataset are invented."""
         return dataset is not None and isinstance(self.dataset(dataset).imagery, MiniatureImagery)
+
+    def has_simulated_dates(self, dataset: str) -> bool:
+        """Whether the four dates of a dataset are invented: the miniature Earth's own, or of its images."""
+        return self.is_simulated(dataset) and isinstance(
+            self.dataset(dataset).phenology, MiniaturePhenology | ImagesPhenology
+        )
 
     @property
     def check_inputs(self) -> list[str]:

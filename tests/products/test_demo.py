@@ -3,6 +3,7 @@
 import pandas as pd
 from greenup.files import read_json, read_table
 from greenup.schemas import INDEX, LEDGER, SITES
+from greenup.sites.coverage import read_coverage
 
 
 def test_sizes(demo):
@@ -11,6 +12,20 @@ def test_sizes(demo):
     assert index["site_id"].nunique() >= 256
     for task in ("biomes", "climate"):
         assert len(read_table(demo / f"tasks/{task}/labels.parquet")) >= 600
+
+
+def test_full_samplings_and_their_coverage(demo):
+    """Figure 1 shows samplings at their published size; every dataset has a coverage report."""
+    sizes = {"ssl4eco_full": 256_683, "ssl4eo_s12": 251_079, "seco": 200_000, "ecoregion": 250_000}
+    for dataset, size in sizes.items():
+        sites = read_table(demo / f"sites/{dataset}.parquet", SITES)
+        assert abs(len(sites) - size) <= 0.005 * size
+        assert set(sites["weight"].unique()) == {0.25, 0.5, 1.0, 2.0}
+    for dataset in (*sizes, "ssl4eco", "ssl4eco_calendar", "biome_points"):
+        table = read_coverage(demo / f"coverage/{dataset}.csv")
+        assert set(table["kind"]) == {"ecoregion", "biome", "realm", "land_cover", "climate_zone", "mountain"}
+    full = read_coverage(demo / "coverage/ssl4eco_full.csv").query("kind == 'biome' and area_share > 0.005")
+    assert full["ratio"].between(0.9, 1.1).all()
 
 
 def test_most_seasons_have_an_image(demo):

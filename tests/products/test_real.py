@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from greenup.files import read_json, read_table
 from greenup.schemas import INDEX, LEDGER, PHENOLOGY
+from greenup.sites.coverage import read_coverage
 
 
 def test_nothing_is_simulated_and_all_is_attributed(real):
@@ -25,6 +26,28 @@ def test_belgian_phenology_is_plausible(real):
     assert len(observed) >= 1
     assert observed["maturity"].between(60, 200).all()
     assert observed["dormancy"].between(160, 366).all()
+
+
+def test_flux_towers_are_dated_in_both_hemispheres(real):
+    """Ten towers, 18 years of MOD13A1: greenup from March to May in the north, September to November in the south."""
+    dates = read_table(real / "phenology/fluxnet.parquet", PHENOLOGY).set_index("site_id")
+    assert dates.attrs["simulated"] is False
+    observed = dates[dates["origin"] == "observed"]
+    assert len(observed) >= 8
+    south = observed.index.isin(["AU-How", "ZA-Kru"])
+    forest = observed.loc[~south & (observed.index != "US-KS2"), "greenup"]
+    assert forest.between(60, 160).all()
+    assert observed.loc[south, "greenup"].between(240, 335).all()
+
+
+def test_ecoregions_are_the_real_ones(real):
+    """Nearly all of RESOLVE's 847 ecoregions get a site by the stratified sampling, fewer by the one around cities."""
+    reached = {}
+    for dataset in ("ecoregion", "ssl4eo_s12"):
+        table = read_coverage(real / f"coverage/{dataset}.csv")
+        strata = table[(table["kind"] == "ecoregion") & (table["stratum"] != "unknown")]
+        reached[dataset] = (~strata["empty"]).mean()
+    assert reached["ecoregion"] > 0.97 > reached["ssl4eo_s12"]
 
 
 def test_four_real_seasons(real):

@@ -97,9 +97,9 @@ def distance_of(table: pd.DataFrame, what: str, of: str = "all") -> float:
 
 def draw_sampling_check(table: pd.DataFrame, *, n_real: int, n_rebuilt: int) -> Figure:
     """Five panels: distance to the nearest large city, land cover, biome, months, gaps. ``table``: from `compare`."""
-    figure = new_figure(6.6)
-    top = figure.add_gridspec(1, 3, left=0.07, right=0.985, top=0.955, bottom=0.68, wspace=0.3)
-    low = figure.add_gridspec(1, 2, left=0.19, right=0.985, top=0.60, bottom=0.065, wspace=0.75)
+    figure = new_figure(7.4)
+    top = figure.add_gridspec(1, 3, left=0.07, right=0.985, top=0.955, bottom=0.725, wspace=0.3)
+    low = figure.add_gridspec(1, 2, left=0.19, right=0.985, top=0.615, bottom=0.06, wspace=0.75)
     axes = figure.add_subplot(top[0])
     rows = table[table["what"] == "distance_km"]
     x = np.append(rows["bin"].astype(float), 200)
@@ -118,7 +118,7 @@ def draw_sampling_check(table: pd.DataFrame, *, n_real: int, n_rebuilt: int) -> 
     for i, (what, title) in enumerate((("land_cover", "land cover"), ("biome", "biome"))):
         axes = figure.add_subplot(low[i])
         _dumbbells(axes, table[table["what"] == what], what)
-        panel_title(axes, "de"[i], f"{title}: {distance_of(table, what):.0%} of the sites lie otherwise")
+        panel_title(axes, "de"[i], f"{title}: {distance_of(table, what):.0%} differ")
     return figure
 
 

@@ -436,3 +436,15 @@ class TestMerge:
         base, over = {**base, key: "one"}, {**over, key: "other"}
         assert merge(base, over) == over
         assert merge({"x": base}, {"x": over}) == {"x": over}
+
+
+def test_scale_is_the_papers_study_on_the_miniature_earth():
+    """Planning and timing at full size say something of the paper's study only while the two have the same blocks."""
+    paper, scale = load_study(LIBRARY / "paper.yaml"), load_study(LIBRARY / "scale.yaml")
+    assert {d.imagery.source for d in scale.datasets.values()} == {"miniature"}
+    assert list(scale.models) == list(paper.models)
+    assert list(scale.tasks) == list(paper.tasks)
+    assert list(scale.datasets) == list(paper.datasets)
+    for name, dataset in paper.datasets.items():
+        for key in ("sites", "seasons", "scenes", "patches", "shards"):
+            assert getattr(scale.datasets[name], key) == getattr(dataset, key), (name, key)

@@ -189,7 +189,8 @@ def test_the_list_of_samples_is_checked(tmp_path):
 
 def test_unreadable_samples_are_named(samples, tmp_path):
     for row in read_list():
-        shutil.copytree(samples / row["folder"], tmp_path / row["folder"], ignore=shutil.ignore_patterns("S1_*", "OUT*"))
+        needless = shutil.ignore_patterns("S1_*", "OUT*")
+        shutil.copytree(samples / row["folder"], tmp_path / row["folder"], ignore=needless)
     broken = tmp_path / "s2_boadella_timeseries" / "Boadella_2020-06-21.tif"
     broken.chmod(0o644)
     broken.write_bytes(b"no tiff")
