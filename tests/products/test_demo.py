@@ -37,7 +37,8 @@ def test_most_seasons_have_an_image(demo):
 def test_held_out_loss_falls_and_embedding_does_not_collapse(demo):
     curves = pd.read_csv(demo / "models/seco_eco/curves.csv")
     first, last = curves["held_out_loss"].iloc[:3].mean(), curves["held_out_loss"].iloc[-3:].mean()
-    assert last < 0.9 * first, (first, last)
+    # By a tenth where this was written; a few percent are left for other processors.
+    assert last < 0.95 * first, (first, last)
     # The per-dimension standard deviation of unit vectors times sqrt(d): 1 when spread evenly, 0 when collapsed.
     assert curves["embedding_std"].iloc[-3:].min() > 0.3
 
