@@ -115,6 +115,35 @@ rule figA1:
         "../scripts/figA1.py"
 
 
+rule cycles_figure:
+    input:
+        sites=f"{R}/sites/{plan.figA1_dataset}.parquet",
+        phenology=f"{R}/phenology/{plan.figA1_dataset}.parquet",
+        curves=f"{R}/phenology/{plan.figA1_dataset}.curves.parquet",
+    output:
+        png=report(
+            f"{R}/paper/figures/cycles.png",
+            caption="report/cycles.rst",
+            category="Figures",
+            labels={"figure": "cycles"},
+        ),
+        pdf=f"{R}/paper/figures/cycles.pdf",
+        csv=f"{R}/paper/figures/cycles.csv",
+    log:
+        f"{R}/logs/cycles_figure.log",
+    benchmark:
+        f"{R}/benchmarks/paper/cycles_figure.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        index=plan.curve_index(plan.figA1_dataset),
+        simulated=study.simulated,
+    message:
+        "cycles"
+    script:
+        "../scripts/cycles_figure.py"
+
+
 rule figA2:
     input:
         [f"{R}/tasks/{t}/labels.parquet" for t in study.evaluated_tasks],

@@ -216,7 +216,7 @@ class Plan:
         if self.study.paper.fig2_dataset:
             names.append("fig2")
         if self.figA1_dataset:
-            names.append("figA1")
+            names += ["figA1", "cycles"]
         if self.study.evaluated_tasks:
             names.append("figA2")
         if self.trained_models:

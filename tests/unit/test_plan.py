@@ -157,7 +157,7 @@ class TestFigures:
         assert set(plan(datasets={"mine": drawn}).figures) == {"coverage"}
         assert list(plan().figures) == ["coverage", "quality"]
         x = plan(paper={"fig2_dataset": "mine"})
-        assert list(x.figures) == ["coverage", "fig2", "figA1", "quality"]
+        assert list(x.figures) == ["coverage", "fig2", "figA1", "cycles", "quality"]
         assert x.figures["fig2"] == "results/x/paper/figures/fig2.png"
 
 

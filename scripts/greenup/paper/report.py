@@ -55,6 +55,7 @@ _PARTS: dict[str, tuple[str, str]] = {
     "sampling_check": ("Rebuilt and real sampling", "sampling_check"),
     "fig2": ("Seasons and images", "fig2"),
     "figA1": ("A year of growth and its four dates", "figA1"),
+    "cycles": ("Years of growth at a dozen sites", "cycles_figure"),
     "tableA1": ("When the four dates fall", "tableA1"),
     "figA2": ("Labels of the tasks", "figA2"),
     "results": ("Results", "results_table"),
@@ -65,7 +66,7 @@ _PARTS: dict[str, tuple[str, str]] = {
 
 _SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("sites", "Sites", ("fig1", "table1", "coverage", "sampling_check")),
-    ("seasons", "Seasons", ("fig2", "figA1", "tableA1")),
+    ("seasons", "Seasons", ("fig2", "figA1", "cycles", "tableA1")),
     ("tasks", "Tasks", ("figA2",)),
 )
 """Sections before the results: anchor, title, and their figures and tables in order; those a study lacks are left

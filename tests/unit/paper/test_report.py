@@ -136,7 +136,7 @@ def test_everything_of_the_study_is_there(demo, parts, tmp_path):
         "4,321",
         "sites compared, of 2 samplings",
         "Has <b> and bold.",
-        "queue: 128",
+        "queue: 64",
         "evi",
         "snakemake --cores all --configfile my/demo.yaml",
     ):
