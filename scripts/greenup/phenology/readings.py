@@ -8,14 +8,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from greenup.errors import UserError
+from greenup.phenology.user_table import PLACE_KM, numbers, site_ids
 from greenup.schemas import CURVES
-from greenup.sites.sphere import chord_of, unit_vectors
-
-PLACE_KM = 0.5
-"""A row given by lon and lat belongs to the nearest site within this distance, one pixel of MODIS."""
 
 GOOD, MARGINAL, SNOW, CLOUDY = 0, 1, 2, 3
 """SummaryQA of the MODIS vegetation indices (MOD13 user guide, pixel reliability): 0 use with confidence, 1 useful, 2
@@ -54,8 +50,8 @@ def read_curves(file: str, sites: pd.DataFrame, index: Literal["evi", "ndvi"]) -
         raise _missing(table, "date", path, _MEND)
     clear, snow, is_known = _flags(table, path)
     given = _times(table, path)
-    out = pd.DataFrame({"site_id": _site_ids(table, sites, path), "time": _composite_days(table, given, path)})
-    values = _numbers(table, index, path)
+    out = pd.DataFrame({"site_id": site_ids(table, sites, path, _MEND), "time": _composite_days(table, given, path)})
+    values = numbers(table, index, path, _MEND)
     out["evi"] = _in_range(values, clear & is_known, index, path)
     out["clear"], out["snow"] = clear & ~snow, snow
     keep = out["site_id"].notna().to_numpy() & is_known & np.isfinite(values)
@@ -109,14 +105,6 @@ def _missing(table: pd.DataFrame, column: str, path: Path, mend: str) -> UserErr
     return UserError(f"{path}: column {column!r} is missing; the file has: {', '.join(table.columns)}", mend)
 
 
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    values = pd.to_numeric(table[column], errors="coerce")
-    if (bad := (values.isna() & table[column].notna()).to_numpy()).any():
-        row = int(bad.argmax())
-        raise UserError(f"{path}: row {row + 1}, column {column!r}: {table[column].iloc[row]!r} is not a number", _MEND)
-    return values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-
-
 def _in_range(values: np.ndarray, clear: np.ndarray, index: str, path: Path) -> np.ndarray:
     """The values, those that are not clear cut to -1..1. Refused: clear ones outside of it, and whole other scales."""
     far = np.abs(values) > np.where(clear, 1.0, 100.0)
@@ -149,7 +137,7 @@ def _composite_days(table: pd.DataFrame, times: pd.Series, path: Path) -> pd.Ser
     """The days that the values of composites are from, where the table tells them; else the times themselves."""
     if "dayofyear" not in table:
         return times
-    doy = _numbers(table, "dayofyear", path)
+    doy = numbers(table, "dayofyear", path, _MEND)
     if (bad := np.isfinite(doy) & ~((doy >= 1) & (doy <= 366))).any():
         row = int(bad.argmax())
         raise UserError(f"{path}: row {row + 1}, column 'dayofyear': {doy[row]:g} is no day of year", "write 1 to 366")
@@ -169,7 +157,7 @@ def _flags(table: pd.DataFrame, path: Path) -> tuple[np.ndarray, np.ndarray, np.
     if "summaryqa" in table:
         if both := [c for c in ("clear", "snow") if c in table]:
             raise UserError(f"{path}: it has both SummaryQA and {both[0]}", "keep one of them: they may disagree")
-        quality = _numbers(table, "summaryqa", path)
+        quality = numbers(table, "summaryqa", path, _MEND)
         known = np.isin(quality, (GOOD, MARGINAL, SNOW, CLOUDY))
         if (bad := ~known & np.isfinite(quality) & ~np.isin(quality, _NO_DATA)).any():
             row = int(bad.argmax())
@@ -193,21 +181,3 @@ def _truth(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
             "write true or false",
         )
     return text.isin(_TRUE).to_numpy(dtype=bool)
-
-
-def _site_ids(table: pd.DataFrame, sites: pd.DataFrame, path: Path) -> np.ndarray:
-    """The site of each row, None where it is none of ours."""
-    names = sites["site_id"].to_numpy(dtype=object)
-    if "site_id" in table:
-        given = table["site_id"].astype("string").str.strip()
-        return given.where(given.isin(names)).to_numpy(dtype=object, na_value=None)
-    if not {"lon", "lat"} <= set(table.columns):
-        raise _missing(table, "site_id", path, _MEND)
-    lon, lat = _numbers(table, "lon", path), _numbers(table, "lat", path)
-    if (bad := ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))).any():
-        row = int(bad.argmax())
-        raise UserError(f"{path}: row {row + 1}: lon {lon[row]:g}, lat {lat[row]:g} is no place on Earth", _MEND)
-    places, of = np.unique(np.column_stack([lon, lat]), axis=0, return_inverse=True)
-    tree = cKDTree(unit_vectors(sites["lon"], sites["lat"]))
-    chord, nearest = tree.query(unit_vectors(places[:, 0], places[:, 1]))
-    return np.where(chord <= chord_of(PLACE_KM), names[nearest], None)[of.ravel()]

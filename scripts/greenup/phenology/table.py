@@ -6,16 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from greenup.errors import UserError
 from greenup.phenology.doy import year_of
 from greenup.phenology.fill import DATES
 from greenup.phenology.mcd12q2 import DATE_LAYERS, FILL, Cycle, choose_cycle, layers_of, split_layer
-from greenup.sites.sphere import chord_of, unit_vectors
-
-PIXEL_KM = 0.5
-"""A row given by lon and lat belongs to the nearest site within this distance, one pixel of the product."""
+from greenup.phenology.user_table import numbers, site_ids
 
 _MEND = (
     "give site_id (or lon and lat), year, Greenup, Maturity, Senescence, Dormancy in days since 1970-01-01, 32767 for "
@@ -40,17 +36,17 @@ def read_dates(
     columns = {layer: _column(table, layer, path) for layer in layers_of(cycle, max_quality)}
     if "year" not in table:
         raise UserError(f"{path}: column 'year' is missing; the file has: {', '.join(table.columns)}", _MEND)
-    year = _numbers(table, "year", path)
+    year = numbers(table, "year", path, _MEND)
     if (bad := ~np.isfinite(year)).any():
         raise UserError(f"{path}: row {int(bad.argmax()) + 1}, column 'year': no value", _MEND)
     layers = {}
     for layer, column in columns.items():
-        values = _numbers(table, column, path)
+        values = numbers(table, column, path, _MEND)
         values[values == FILL] = np.nan
         if split_layer(layer)[0] in DATE_LAYERS:
             _check_days(values, year, column, path)
         layers[layer] = values
-    out = pd.DataFrame({"site_id": _site_ids(table, sites, path), "year": year.astype(np.int64)})
+    out = pd.DataFrame({"site_id": site_ids(table, sites, path, _MEND), "year": year.astype(np.int64)})
     out[list(DATES)] = choose_cycle(layers, cycle, max_quality)
     out = out[out["site_id"].notna()].reset_index(drop=True)
     if out.empty:
@@ -106,29 +102,3 @@ def _column(table: pd.DataFrame, layer: str, path: Path) -> str:
         why += "; without second cycles write cycle: first"
     shown = name if number == 1 else layer
     raise UserError(f"{path}: column {shown!r} is missing; the file has: {', '.join(table.columns)}", why)
-
-
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    values = pd.to_numeric(table[column], errors="coerce")
-    if (bad := (values.isna() & table[column].notna()).to_numpy()).any():
-        row = int(bad.argmax())
-        raise UserError(f"{path}: row {row + 1}, column {column!r}: {table[column].iloc[row]!r} is not a number", _MEND)
-    return values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-
-
-def _site_ids(table: pd.DataFrame, sites: pd.DataFrame, path: Path) -> np.ndarray:
-    """The site of each row, None where it is none of ours."""
-    names = sites["site_id"].to_numpy(dtype=object)
-    if "site_id" in table:
-        given = table["site_id"].astype("string").str.strip().to_numpy(dtype=object, na_value=None)
-        at = pd.Index(names).get_indexer(given)
-        return np.where(at >= 0, names[at], None)
-    if not {"lon", "lat"} <= set(table.columns):
-        raise UserError(f"{path}: column 'site_id' is missing, and so are lon and lat", _MEND)
-    lon, lat = _numbers(table, "lon", path), _numbers(table, "lat", path)
-    if (bad := ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))).any():
-        row = int(bad.argmax())
-        raise UserError(f"{path}: row {row + 1}: lon {lon[row]:g}, lat {lat[row]:g} is no place on Earth", _MEND)
-    tree = cKDTree(unit_vectors(sites["lon"], sites["lat"]))
-    chord, nearest = tree.query(unit_vectors(lon, lat))
-    return np.where(chord <= chord_of(PIXEL_KM), names[nearest], None)
