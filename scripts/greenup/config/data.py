@@ -23,35 +23,47 @@ class MiniatureImagery(Block):
     """World seed: another number is another world of the same climate."""
 
 
-class ArchiveImagery(Block):
-    """A folder with a STAC catalogue (catalog.json) of GeoTIFFs."""
+class _Product(Block):
+    product: Literal["s2_l2a", "s2_l1c", "s1_grd"] = "s2_l2a"
+    """Sentinel-2 surface reflectance (L2A) or top of atmosphere (L1C), or Sentinel-1 backscatter (GRD, dB)."""
+
+
+class _Files(_Product):
+    offset: Literal["metadata", "none", "subtract_1000"] = "metadata"
+    """Sentinel-2 values from processing baseline 04.00 on are 1000 too large unless the archive took that off.
+    metadata: as each item says, and an item that says nothing is refused; none, subtract_1000: what to do with those
+    that say nothing."""
+
+
+class ArchiveImagery(_Files):
+    """GeoTIFFs on disk, with a STAC catalogue or a GeoParquet index of them."""
 
     source: Literal["archive"]
     """Kind of source."""
     path: str = Field(examples=["data/archive"])
-    """Folder of the catalogue."""
+    """Folder with a catalog.json, or a stac-geoparquet file."""
 
 
-class StacImagery(Block):
+class StacImagery(_Files):
     """A STAC API with Cloud-Optimized GeoTIFFs."""
 
     source: Literal["stac"]
     """Kind of source."""
-    url: str = Field(examples=["https://earth-search.aws.element84.com/v1"])
-    """Address of the API's landing page."""
-    collection: str = "sentinel-2-l2a"
-    """Collection of Sentinel-2 L2A scenes."""
-    sign: Literal["none", "planetary-computer"] = "none"
-    """How links are signed: none, or by Planetary Computer's token service."""
+    url: str = Field(examples=["earth-search"])
+    """Address of the API's landing page, or one of the names earth-search and planetary-computer."""
+    collection: str | None = None
+    """Collection of the product; the API's usual one when empty."""
+    sign: Literal["auto", "none", "planetary-computer"] = "auto"
+    """How links are signed: by Planetary Computer's token service, or not at all; auto by the address."""
 
 
-class EarthEngineImagery(Block):
+class EarthEngineImagery(_Product):
     """Google Earth Engine."""
 
     source: Literal["earthengine"]
     """Kind of source."""
-    collection: str = "COPERNICUS/S2_SR_HARMONIZED"
-    """Image collection."""
+    collection: str | None = None
+    """Image collection; the product's harmonised one when empty."""
 
 
 Imagery = Annotated[MiniatureImagery | ArchiveImagery | StacImagery | EarthEngineImagery, Field(discriminator="source")]
@@ -68,6 +80,15 @@ class Scenes(Block):
     """cloud: least cloud, then nearest mid-season; mid: nearest mid-season, then least cloud; recent: latest."""
     min_images: int = Field(2, ge=1)
     """Sites with fewer seasons found are dropped."""
+    cloud_of: Literal["tile", "patch"] = "tile"
+    """What the cloud cover is measured over where the source can do both: the whole tile, or the patch alone."""
+    index: str | None = None
+    """Instead of a search: CSV of scene ids with site_id or lon and lat, and image_id_1, image_id_2, ... or season and
+    image_id."""
+    pair_with: str | None = None
+    """Dataset of the same sites and seasons: take the scene nearest in time to the one chosen there."""
+    pair_days: float = Field(3.0, gt=0)
+    """A paired scene lies at most this many days from the other."""
 
 
 class Patches(Block):
