@@ -1,14 +1,21 @@
-"""The one registry of bands: names, native resolution, wavelength, value scale.
+"""The one registry of bands: names, native resolution, wavelength, value scale, kind, and the products they come with.
 
-Sources: Sentinel-2 MSI user guide and product specification (central wavelengths of S2A; L2A values are surface
-reflectance x 10 000). Every other module asks here; no list of bands is written anywhere else.
+Sources: Sentinel-2 MSI user guide and product specification (central wavelengths of S2A; values are reflectance x
+10 000; classes of the L2A scene classification), Sentinel-1 product specification, Earth Engine's catalogue for the
+masks. Every other module asks here; no list of bands is written anywhere else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from greenup.errors import UserError
+
+# The configuration imports this module in the environment that only plans: nothing heavy at import.
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,9 @@ class Band:
     """One band: ``native_m`` is the ground sampling distance (m), ``wavelength_um`` the central wavelength (um).
 
     A stored value (uint16) means stored / ``scale`` + ``offset``: reflectance, or backscatter in dB. ``kind``:
-    reflectance, backscatter, mask (classes or flags, resampled to the nearest), or index. ``common_name`` is STAC's.
+    reflectance, backscatter, mask (classes, flags or percent, resampled to the nearest), or index.
+    ``common_name`` is STAC's. ``needs``: the bands that an index is computed of. ``unknown``: what a mask holds where it
+    says nothing, a value it never has otherwise, so that a mask that is not there is not taken for a clear sky.
     """
 
     name: str
@@ -26,11 +35,22 @@ class Band:
     common_name: str | None
     offset: float = 0.0
     kind: str = "reflectance"
+    needs: tuple[str, ...] = ()
+    unknown: int | None = None
 
     @property
     def derived(self) -> bool:
         """Whether it is computed of other bands when read."""
         return self.kind == "index"
+
+    @property
+    def stored_as(self) -> str:
+        """What a stored number is, in words."""
+        if self.kind == "backscatter":
+            return f"(dB + {-self.offset:g}) x {self.scale:g}"
+        if self.kind == "mask":
+            return {"SCL": "class", "QA60": "bits"}.get(self.name, "percent")
+        return f"{self.kind} x {self.scale:,g}".replace(",", " ")
 
 
 _S2 = [
@@ -58,20 +78,18 @@ _S1 = [
 # Masks that come with the pixels: scene classification of L2A (0 no data .. 11 snow), QA60 (bits 10 opaque cloud, 11
 # cirrus), cloud probability of L2A (percent), Cloud Score+ (clear 100 .. 0 occluded, percent of cs_cdf).
 _MASKS = [
-    Band("SCL", 20, None, 1, None, kind="mask"),
-    Band("QA60", 60, None, 1, None, kind="mask"),
-    Band("CLDPRB", 20, None, 1, None, kind="mask"),
-    Band("CSPLUS", 10, None, 1, None, kind="mask"),
+    Band("SCL", 20, None, 1, None, kind="mask", unknown=0),
+    Band("QA60", 60, None, 1, None, kind="mask", unknown=65_535),
+    Band("CLDPRB", 20, None, 1, None, kind="mask", unknown=65_535),
+    Band("CSPLUS", 10, None, 1, None, kind="mask", unknown=65_535),
 ]
 
 # (B8 - B4) / (B8 + B4), negatives set to 0, x 10 000: the thirteenth channel of SSL4Eco's files.
-NDVI = Band("NDVI", 10, None, 10_000, None, kind="index")
+NDVI = Band("NDVI", 10, None, 10_000, None, kind="index", needs=("B4", "B8"))
 # 2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1) of reflectances, set to 0..1, x 10 000 (Huete et al. 2002).
-EVI = Band("EVI", 10, None, 10_000, None, kind="index")
+EVI = Band("EVI", 10, None, 10_000, None, kind="index", needs=("B2", "B4", "B8"))
 
 BANDS: dict[str, Band] = {b.name: b for b in [*_S2, *_S1, *_MASKS, NDVI, EVI]}
-
-_NEEDED: dict[str, tuple[str, ...]] = {"NDVI": ("B4", "B8"), "EVI": ("B2", "B4", "B8")}
 
 S2_L1C: tuple[str, ...] = tuple(b.name for b in _S2)
 """The 13 bands of a Sentinel-2 L1C product."""
@@ -89,6 +107,19 @@ PRODUCTS: dict[str, tuple[str, ...]] = {
 }
 """Bands and masks that each product can have."""
 
+MINIATURE: tuple[str, ...] = (*S2_L2A, "SCL", "QA60", "CLDPRB")
+"""Bands and masks that the miniature Earth gives: those of a simulated L2A product."""
+
+SCL_CLASSES: dict[int, str] = {
+    0: "no data", 1: "saturated or defective", 2: "dark area", 3: "cloud shadow", 4: "vegetation", 5: "not vegetated",
+    6: "water", 7: "unclassified", 8: "cloud, medium probability", 9: "cloud, high probability", 10: "thin cirrus",
+    11: "snow or ice",
+}  # fmt: skip
+"""Classes of the band SCL (scene classification of Sentinel-2 L2A)."""
+
+QA60_BITS: dict[int, str] = {10: "opaque cloud", 11: "cirrus cloud"}
+"""Bits of the band QA60."""
+
 SECO_ECO: tuple[str, ...] = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "NDVI")
 """The nine input channels of SeCo-Eco (SSL4Eco, appendix A-2)."""
 
@@ -96,35 +127,96 @@ RGB: tuple[str, ...] = ("B4", "B3", "B2")
 
 RESOLUTIONS: tuple[int, ...] = (10, 20, 60)
 
+# What the archives call them.
+_ALIASES = {"MSK_CLDPRB": "CLDPRB", "CLD": "CLDPRB", "CS_CDF": "CSPLUS", "CS": "CSPLUS"}
 
-def check_bands(names: list[str] | tuple[str, ...], where: str = "", *, derived: bool = True) -> None:
-    """Refuse unknown or repeated band names (`UserError`), and derived ones unless ``derived``.
+
+# --------------------------------------------------------------------------------------------------------- refusals
+def check_bands(names: Sequence[str], where: str = "", *, derived: bool = True, masks: bool = True) -> None:
+    """Refuse unknown or repeated band names (`UserError`); derived ones unless ``derived``, masks unless ``masks``.
 
     ``where`` is the configuration path named in the error.
     """
     place = f"{where}: " if where else ""
-    known = [n for n, b in BANDS.items() if derived or not b.derived]
+    known = [n for n, b in BANDS.items() if (derived or not b.derived) and (masks or b.kind != "mask")]
     for name in names:
-        if name not in known:
-            plain = name.strip().upper().replace("B0", "B")
-            hint = f"write {plain}" if plain in known else f"choose from {', '.join(known)}"
-            raise UserError(f"{place}unknown band {name!r}", hint)
+        if name in known:
+            continue
+        if name in BANDS and BANDS[name].kind == "mask":
+            raise UserError(
+                f"{place}{name!r} is a mask, whose numbers are classes, flags or percent, and no input of a model",
+                f"leave it out, or choose from {', '.join(known)}",
+            )
+        plain = name.strip().upper().replace("B0", "B")
+        plain = _ALIASES.get(plain, plain)
+        hint = f"write {plain}" if plain in known else f"choose from {', '.join(known)}"
+        raise UserError(f"{place}unknown band {name!r}", hint)
     if len(set(names)) != len(names):
         raise UserError(f"{place}a band is named twice in {list(names)}", "name every band once")
 
 
-def native_resolutions(names: tuple[str, ...] | list[str]) -> tuple[int, ...]:
-    """The native resolutions (m) of these bands, finest first, derived channels left out."""
+def check_product(names: Sequence[str], product: str, where: str = "") -> None:
+    """Refuse a band that a product (a key of `PRODUCTS`) does not have: `UserError` naming the products that do.
+
+    An index is judged by the bands that it is computed of. ``where`` is the configuration path named in the error.
+    """
+    place = f"{where}: " if where else ""
+    if product not in PRODUCTS:
+        raise UserError(f"{place}unknown product {product!r}", f"choose from {', '.join(PRODUCTS)}")
+    for name in names:
+        if set(sources_of([name])) <= set(PRODUCTS[product]):
+            continue
+        others = [p for p, bands in PRODUCTS.items() if set(sources_of([name])) <= set(bands)]
+        raise UserError(
+            f"{place}product {product} has no band {name!r} (it has {', '.join(PRODUCTS[product])})",
+            f"leave it out, or write product: {' or '.join(others)}",
+        )
+
+
+# -------------------------------------------------------------------------------------------------------- questions
+def native_resolutions(names: Sequence[str]) -> tuple[int, ...]:
+    """The native resolutions (m) of these bands and masks, finest first, derived channels left out."""
     return tuple(sorted({BANDS[n].native_m for n in names if not BANDS[n].derived}))
 
 
-def bands_at(names: tuple[str, ...] | list[str], native_m: int) -> tuple[str, ...]:
-    """Those of ``names`` measured at this native resolution, in the given order."""
+def bands_at(names: Sequence[str], native_m: int) -> tuple[str, ...]:
+    """Those of ``names`` that come at this native resolution, masks included, in the given order."""
     return tuple(n for n in names if BANDS[n].native_m == native_m and not BANDS[n].derived)
 
 
-def sources_of(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    """The measured bands needed to give these channels (NDVI needs B8 and B4), in registry order."""
+def sources_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The bands needed to give these channels (NDVI needs B8 and B4), in registry order."""
     needed = {n for n in names if not BANDS[n].derived}
-    needed |= {n for index in names if BANDS[index].derived for n in _NEEDED[index]}
+    needed |= {n for index in names for n in BANDS[index].needs}
     return tuple(n for n in BANDS if n in needed)
+
+
+def masks_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``names`` that are masks, in the given order."""
+    return tuple(n for n in names if BANDS[n].kind == "mask")
+
+
+def measured_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``names`` that an instrument measured, reflectance or backscatter, in the given order."""
+    return tuple(n for n in names if BANDS[n].kind in ("reflectance", "backscatter"))
+
+
+def indices_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The indices that can be computed of these bands, in registry order."""
+    return tuple(n for n, b in BANDS.items() if b.derived and set(b.needs) <= set(names))
+
+
+# ----------------------------------------------------------------------------------------------------------- values
+def physical(values: np.ndarray, band: str) -> np.ndarray:
+    """What stored values (uint16, any shape) of a band mean, as float32: reflectance, index, dB; a mask's own number.
+
+    stored / scale + offset; NaN where a mask says nothing (but SCL, which has a class for that). Knows nothing of
+    validity: stored 0 is also what stands where there is no data.
+    """
+    about = BANDS[band]
+    out = values.astype("float32")
+    out /= about.scale
+    out += about.offset
+    if about.unknown:
+        out[values == about.unknown] = float("nan")
+    return out
