@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from greenup.errors import UserError
-
-# The configuration imports this module in the environment that only plans: nothing heavy at import.
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -24,8 +20,8 @@ class Band:
 
     A stored value (uint16) means stored / ``scale`` + ``offset``: reflectance, or backscatter in dB. ``kind``:
     reflectance, backscatter, mask (classes, flags or percent, resampled to the nearest), or index.
-    ``common_name`` is STAC's. ``needs``: the bands that an index is computed of. ``unknown``: what a mask holds where it
-    says nothing, a value it never has otherwise, so that a mask that is not there is not taken for a clear sky.
+    ``common_name`` is STAC's. ``needs``: the bands that an index is computed of. ``unknown``: what a mask holds where
+    it says nothing, a value it never has otherwise, so that a mask that is not there is not taken for a clear sky.
     """
 
     name: str
@@ -207,16 +203,18 @@ def indices_of(names: Sequence[str]) -> tuple[str, ...]:
 
 
 # ----------------------------------------------------------------------------------------------------------- values
-def physical(values: np.ndarray, band: str) -> np.ndarray:
+def physical(values: Any, band: str) -> Any:
     """What stored values (uint16, any shape) of a band mean, as float32: reflectance, index, dB; a mask's own number.
 
     stored / scale + offset; NaN where a mask says nothing (but SCL, which has a class for that). Knows nothing of
-    validity: stored 0 is also what stands where there is no data.
+    validity: stored 0 is also what stands where there is no data. Takes and gives NumPy arrays, whose name is not
+    written here because the configuration imports this module where only pydantic is installed.
     """
     about = BANDS[band]
     out = values.astype("float32")
     out /= about.scale
-    out += about.offset
+    if about.offset:
+        out += about.offset
     if about.unknown:
         out[values == about.unknown] = float("nan")
     return out

@@ -86,7 +86,11 @@ class Band:
             values, seen = values[rows[:, None], columns], seen[rows[:, None], columns]
         else:
             values, seen = self._computed(epsg, grid, shape)
-        return np.where(seen, values, 0 if self.unmasked is None else self.unmasked), seen
+        if seen.all():
+            return values, seen
+        # In the band's own type, where a value that it cannot hold is another one.
+        blank = np.asarray(0 if self.unmasked is None else self.unmasked).astype(values.dtype)
+        return np.where(seen, values, blank), seen
 
     def _computed(self, epsg: int, grid: Affine, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         values, seen = self._warped(epsg, grid, shape)
@@ -244,13 +248,17 @@ def table() -> dict[str, Callable[..., object]]:
         "Image.round": lambda value: value.step(lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5)),
         "Image.unmask": lambda input, value, sameFootprint=True: input.each(unmasked=value),
         # A cast cuts decimals off.
-        "Image.toUint16": lambda value: value.step(lambda v: np.trunc(v).clip(0, 65_535).astype(np.uint16)),
+        "Image.toUint16": lambda value: value.step(_uint16),
         "Image.sampleRectangle": lambda image, region, defaultValue=None, **_: {
             "type": "Feature",
             "geometry": None,
             "properties": image.sample_rectangle(region, defaultValue),
         },
     }
+
+
+def _uint16(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint16 else np.trunc(values).clip(0, 65_535).astype(np.uint16)
 
 
 def _around(scene: Scene, place: Polygon, holds: Callable[[Polygon, Polygon], bool]) -> bool:

@@ -51,8 +51,8 @@ class StacSource:
     of each. Cloud cover is the item's ``eo:cloud_cover``; `patch_cloud` measures it over a patch.
 
     What passes by itself (429, 5xx, no answer, broken answers) is tried a few times, in `read` and `patch_cloud` by
-    their callers, else here by ``patience``, and then raised as `PassingError`; an answer that is not understood never counts as "no scene". Raises
-    `UserError` if the API has no such collection.
+    their callers, else here by ``patience``, and then raised as `PassingError`; an answer that is not understood never
+    counts as "no scene". Raises `UserError` if the API has no such collection.
     """
 
     simulated = False

@@ -5,11 +5,11 @@
     site_id, season, scene_id, time, epsg, west, north, checksum, valid_fraction   (n,)
 
 A resolution stands in the file only if a band or mask has it. A mask (scene classification and the like) is a band
-among the others of its resolution; where it says nothing it holds `greenup.bands.Band.unknown`. Attributes name the bands of each resolution, the
-patch size, the version of this layout, whether the pixels are simulated, their attribution line, and what they were
-made from. Chunks are compressed by bitshuffle with LZ4 (hdf5plugin) and carry Fletcher-32 sums, HDF5's own structures
-carry theirs, so damage is noticed while reading; the BLAKE2b checksum of each row says that an image is the one that
-was exported.
+among the others of its resolution; where it says nothing it holds `greenup.bands.Band.unknown`. Attributes name the
+bands of each resolution, the patch size, the version of this layout, whether the pixels are simulated, their
+attribution line, and what they were made from. Chunks are compressed by bitshuffle with LZ4 (hdf5plugin) and carry
+Fletcher-32 sums, HDF5's own structures carry theirs, so damage is noticed while reading; the BLAKE2b checksum of each
+row says that an image is the one that was exported.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ def find_candidates(
         found = found.assign(cloud=np.nan, cloud_of=pd.Series(pd.NA, index=found.index, dtype="string"))
     found["cloud"] = found["cloud"].astype("float64")
     found["time"] = pd.to_datetime(found["time"], utc=True).astype("datetime64[us, UTC]")
-    bounds = in_utc(intervals)
+    bounds = intervals[[*KEY, "first", "middle", "last", "choice"]].copy()
+    for name in ("first", "middle", "last"):
+        bounds[name] = bounds[name].astype("datetime64[us]").dt.tz_localize("UTC")
     # Of a site and season's intervals, which never overlap, the one that began last before the scene.
     found = pd.merge_asof(
         found.sort_values(["time", "scene_id"], kind="stable"),
@@ -49,22 +51,10 @@ def find_candidates(
     )
     # The last day is included, all of it.
     found = found[found["time"] < found["last"] + pd.Timedelta(days=1)].drop_duplicates([*KEY, "scene_id"])
-    found["days_from_middle"] = days_between(found["middle"], found["time"])
+    # A middle day stands for its noon.
+    found["days_from_middle"] = (found["time"] - found["middle"] - pd.Timedelta(hours=12)) / pd.Timedelta(days=1)
     found["distance"] = found["days_from_middle"].abs()
     return of_one_season(found).drop(columns=["first", "middle", "last"])
-
-
-def in_utc(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Site, season, first, middle and last day (the midnight at which it begins, UTC) and choice of intervals."""
-    bounds = intervals[[*KEY, "first", "middle", "last", "choice"]].copy()
-    for name in ("first", "middle", "last"):
-        bounds[name] = bounds[name].astype("datetime64[us]").dt.tz_localize("UTC")
-    return bounds
-
-
-def days_between(middle: pd.Series, time: pd.Series) -> pd.Series:
-    """Days from a middle day, which stands for its noon, to a time."""
-    return (time - middle - pd.Timedelta(hours=12)) / pd.Timedelta(days=1)
 
 
 def of_one_season(found: pd.DataFrame) -> pd.DataFrame:

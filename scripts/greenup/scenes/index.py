@@ -13,7 +13,6 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from greenup.errors import UserError
-from greenup.scenes.candidates import days_between, in_utc
 from greenup.scenes.choose import finished, rows_of, season_names
 from greenup.sites.sphere import chord_of, unit_vectors
 
@@ -238,27 +237,25 @@ def _parse(value: str, when: str, at: str) -> tuple[str, pd.Timestamp]:
 
 # ---------------------------------------------------------------------------------------------------------- the seasons
 class _Middles:
-    """The intervals of each site and season."""
+    """The intervals of each site: season, first moment, noon of the middle day, and the moment after the last."""
 
     def __init__(self, seasons: pd.DataFrame) -> None:
-        bounds = in_utc(seasons) if len(seasons) else seasons
-        self._of: dict[str, pd.DataFrame] = {site: part for site, part in bounds.groupby("site_id")}
+        day = pd.Timedelta(days=1)
+        first, middle, last = (seasons[name].dt.tz_localize("UTC") for name in ("first", "middle", "last"))
+        self._of: dict[str, list[tuple[str, pd.Timestamp, pd.Timestamp, pd.Timestamp]]] = {}
+        for site, *one in zip(seasons["site_id"], seasons["season"], first, middle + day / 2, last + day, strict=True):
+            self._of.setdefault(site, []).append(tuple(one))
 
     def seasons(self, site: str, time: pd.Timestamp) -> list[str]:
         """Seasons of the site in whose days a time lies, the one with the nearest middle first."""
-        if site not in self._of:
-            return []
-        of = self._of[site]
-        holds = of[(of["first"] <= time) & (time < of["last"] + pd.Timedelta(days=1))]
-        distance = days_between(holds["middle"], time).abs()
-        return list(dict.fromkeys(holds.loc[distance.sort_values(kind="stable").index, "season"]))
+        some = self._of.get(site, [])
+        holds = [(abs(time - noon), name) for name, first, noon, after in some if first <= time < after]
+        return list(dict.fromkeys(name for _, name in sorted(holds)))
 
     def days(self, site: str, season: str, time: pd.Timestamp) -> float:
         """Days from the nearest middle of a season; NaN where the site has no such season."""
-        if site not in self._of:
-            return np.nan
-        days = days_between(self._of[site].loc[self._of[site]["season"] == season, "middle"], time)
-        return float(days.loc[days.abs().idxmin()]) if len(days) else np.nan
+        days = [(time - noon) / pd.Timedelta(days=1) for name, _, noon, _ in self._of.get(site, []) if name == season]
+        return min(days, key=abs, default=np.nan)
 
 
 def _place(site: str, ids: list[_Id], names: list[str], middles: _Middles) -> dict[str, tuple[_Id, str]]:

@@ -28,7 +28,8 @@ def pair_scenes(
     scenes at most ``scenes.pair_days`` days before or after the other's, and below ``scenes.max_cloud`` where
     ``has_cloud``, the nearest in time is taken, whether or not it lies in the season's own days;
     ``days_from_middle`` is counted from the middle of the season as the other's is. Of two that are equally near, the
-    one with less cloud. Radar has a further column ``orbit``. A season that the other has no scene for has none here, for the same reason.
+    one with less cloud. A season that the other has no scene for has none here, for the same reason. Radar has a
+    further column ``orbit``.
 
     Raises `UserError` when ``other`` is of other sites, or when a source cannot measure cloud over patches that is
     asked to (``scenes.cloud_of: patch``).

@@ -83,7 +83,7 @@ def over_patches(
     if not getattr(source, "measures_patch_cloud", False):
         raise UserError(
             "scenes.cloud_of: 'patch', but this image source cannot measure cloud over a patch",
-            "write scenes: {cloud_of: tile}; it is measured by the scene classification (SCL) that comes with L2A images",
+            "write scenes: {cloud_of: tile}; it is measured by the scene classification (SCL) of L2A images",
         )
     patience = patience or Patience()
     grids = dict(zip(sites["site_id"], grids_of(sites, size_px, native_m), strict=True))

@@ -1,5 +1,7 @@
 """The Earth Engine source, by the real client against a loopback stand-in: search, products, pixels, requests."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -227,6 +229,27 @@ def test_masks_come_with_the_pixels_and_do_not_decide_what_is_valid(source):
     score = 100 * window(SCORES[0], "cs_cdf", GRID, 10)
     np.testing.assert_array_equal(pixels.values[10][1], np.floor(score + 0.5))
     assert all(v.all() for v in pixels.valid.values())
+
+
+def test_cloud_can_be_measured_over_the_patch(source, server):
+    classes = window(SCENES[0], "SCL", GRID, 20)
+    share = 100 * np.isin(classes, (0, 3, 8, 9, 10)).mean()
+    assert source.measures_patch_cloud
+    assert source.patch_cloud(SCENES[0].index, GRID) == pytest.approx(share)
+    assert len(server.called("computePixels")) == 1
+    assert not earthengine.EarthEngineSource("s1_grd", patience=QUICK).measures_patch_cloud
+
+
+def test_no_more_requests_at_once_than_the_machine_may_have(server, monkeypatch):
+    monkeypatch.setenv("GREENUP_EE_AT_ONCE", "2")
+    source = earthengine.EarthEngineSource("s2_l2a", requests=8, patience=QUICK)
+    server.latency_s = 0.05
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: source.read(SCENES[0].index, GRID, ("B2",)), range(12)))
+    assert server.most_at_once == 2
+    monkeypatch.setenv("GREENUP_EE_AT_ONCE", "many")
+    with pytest.raises(UserError, match="GREENUP_EE_AT_ONCE"):
+        earthengine.EarthEngineSource("s2_l2a", patience=QUICK)
 
 
 def test_a_mask_that_was_not_made_is_not_taken_for_a_clear_sky(server):

@@ -28,6 +28,7 @@ AT_ONCE = 40
 TIMEOUT_S = (15.0, 180.0)
 """To connect, and between two pieces of an answer. The client alone would wait for ever."""
 
+_PIECE_BYTES = 1 << 20
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _lock = Lock()
 _logged_in: tuple[str, ...] | None = None
@@ -53,8 +54,12 @@ class Transport:
         connection_type: object = None,
     ) -> tuple[httplib2.Response, bytes]:
         """One exchange; raises requests' own exceptions, for an answer cut short too."""
-        answer = self._session.request(method, uri, data=body, headers=headers, timeout=self._timeout)
-        return httplib2.Response({**answer.headers, "status": answer.status_code}), answer.content
+        with self._session.request(
+            method, uri, data=body, headers=headers, timeout=self._timeout, stream=True
+        ) as answer:
+            # By itself requests would take an answer of megabytes in pieces of 10 kB.
+            content = b"".join(answer.iter_content(_PIECE_BYTES))
+        return httplib2.Response({**answer.headers, "status": answer.status_code}), content
 
     def close(self) -> None:
         self._session.close()
