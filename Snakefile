@@ -64,6 +64,7 @@ rule all:
         plan.embeddings,
 
 
+include: "rules/plan.smk"
 include: "rules/sites.smk"
 include: "rules/phenology.smk"
 include: "rules/scenes.smk"

@@ -98,7 +98,7 @@ def write_ours(root: Path, dates: list[Pixels], grid: PatchGrid) -> PatchStore:
         for number, pixels in enumerate(dates):
             row = Row(
                 f"s{number}", "summer", f"scene {number}", pd.Timestamp(2020, 7, 1, tz="UTC"), grid,
-                pixel_checksum(pixels), valid_fraction(pixels),
+                pixel_checksum(pixels), valid_fraction(pixels, S2_L2A),
             )  # fmt: skip
             out.put(number, row, pixels)
             rows.append(

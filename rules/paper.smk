@@ -277,7 +277,7 @@ rule table1:
         "../envs/figures.yaml"
     params:
         rules={
-            d: {"sites": plan.settings(plan.dataset(d).sites), "seasons": plan.settings(plan.dataset(d).seasons)}
+            d: {"sites": plan.settings(plan.sampler(d)), "seasons": plan.settings(plan.dataset(d).seasons)}
             for d in study.datasets
         },
         approximated=plan.site_data()["ecoregions"] is None,

@@ -1,10 +1,10 @@
-# Which: the scene that stands for each season of each site, a job a shard.
+# Which: the scene that stands for each season of each site, a job a shard. A paired dataset waits for the other's shard.
 
 
 rule choose_scenes:
     input:
+        unpack(lambda w: plan.scenes_inputs(w.dataset, w.shard)),
         sites=f"{R}/sites/{{dataset}}.parquet",
-        seasons=f"{R}/seasons/{{dataset}}.parquet",
     output:
         f"{R}/scenes/{{dataset}}/{{shard}}.parquet",
     log:
@@ -14,7 +14,7 @@ rule choose_scenes:
     conda:
         "../envs/earthengine.yaml"
     params:
-        recipe=1,
+        recipe=2,
         imagery=lambda w: plan.json(plan.dataset(w.dataset).imagery),
         scenes=lambda w: plan.json(plan.dataset(w.dataset).scenes),
         grid=lambda w: plan.grid(w.dataset),
@@ -23,6 +23,7 @@ rule choose_scenes:
     shell:
         'python "$SCRIPTS"/choose_scenes.py --sites {input.sites:q} --seasons {input.seasons:q}'
         " --shard {wildcards.shard} --imagery {params.imagery:q} --scene-rule {params.scenes:q} --grid {params.grid:q}"
+        " --pair {input.pair:q}"
         ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 

@@ -27,6 +27,7 @@ rule fetch_source:
 rule sample_sites:
     input:
         lambda w: plan.sites_inputs(w.dataset),
+        taken=lambda w: plan.sites_taken(w.dataset),
     output:
         f"{R}/sites/{{dataset}}.parquet",
     log:
@@ -80,7 +81,7 @@ rule measure_coverage:
     conda:
         "../envs/geo.yaml"
     params:
-        region=lambda w: plan.dataset(w.dataset).sites.region,
+        region=lambda w: plan.region(w.dataset),
     message:
         "coverage of {wildcards.dataset}"
     script:

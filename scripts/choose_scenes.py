@@ -1,4 +1,4 @@
-"""Rule choose_scenes: the scene of each site and season of one shard."""
+"""Rule choose_scenes: the scene of each site and season of one shard, searched, paired or given by a table of ids."""
 
 import argparse
 import json
@@ -9,22 +9,29 @@ from greenup.errors import job
 from greenup.files import distinct, read_table, write_table
 from greenup.imagery import open_source
 from greenup.scenes.choose import choose_scenes
+from greenup.scenes.index import scenes_from_index
+from greenup.scenes.pairs import pair_scenes
 from greenup.schemas import INTERVALS, SCENES, SITES
 
 parser = argparse.ArgumentParser(description=__doc__)
 for name in ("sites", "seasons", "shard", "imagery", "scene-rule", "grid", "runtime", "out", "log"):
     parser.add_argument(f"--{name}", required=True)
+parser.add_argument("--pair", nargs="*", help="scenes of the same shard of the dataset named by pair_with")
 args = parser.parse_args()
 
 with job(args.log):
-    source = open_source(parse(Imagery, args.imagery), parse(Runtime, args.runtime))
-    sites = read_table(args.sites, SITES).query("shard == @shard", local_dict={"shard": int(args.shard)})
-    scenes = choose_scenes(
-        sites,
-        read_table(args.seasons, INTERVALS, only={"site_id": sites["site_id"]}),
-        source,
-        parse(Scenes, args.scene_rule),
-        names=distinct(args.seasons, "season"),
-        **json.loads(args.grid),
-    )
+    imagery, rule, grid = parse(Imagery, args.imagery), parse(Scenes, args.scene_rule), json.loads(args.grid)
+    source = open_source(imagery, parse(Runtime, args.runtime))
+    everywhere = read_table(args.sites, SITES)
+    sites = everywhere.query("shard == @shard", local_dict={"shard": int(args.shard)})
+    how = {**grid, "has_cloud": imagery.has_cloud}
+    if args.pair:
+        scenes = pair_scenes(sites, read_table(args.pair[0], SCENES), source, rule, **how)
+    else:
+        seasons = read_table(args.seasons, INTERVALS, only={"site_id": sites["site_id"]})
+        names = distinct(args.seasons, "season")
+        if rule.index is not None:
+            scenes = scenes_from_index(rule.index, everywhere, seasons, shard=int(args.shard), names=names)
+        else:
+            scenes = choose_scenes(sites, seasons, source, rule, names=names, **how)
     write_table(args.out, scenes, SCENES, simulated=source.simulated, attribution=source.attribution)

@@ -3,7 +3,7 @@
 from greenup.config import parse
 from greenup.config.sites import Sites
 from greenup.errors import job
-from greenup.files import write_table
+from greenup.files import read_table, write_table
 from greenup.schemas import SITES
 from greenup.sites.attributes import attribution
 from greenup.sites.sample import sample_sites
@@ -11,11 +11,14 @@ from greenup.sites.sources import SiteData
 
 with job(snakemake.log):
     data = parse(SiteData, snakemake.params.data)
+    taken = [read_table(path, SITES) for path in snakemake.input.taken]
     sites = sample_sites(
         snakemake.wildcards.dataset,
         parse(Sites, snakemake.params.sites),
         data,
         shards=snakemake.params.shards,
         seed=snakemake.params.seed,
+        taken=taken[0] if taken else None,
     )
-    write_table(snakemake.output[0], sites, SITES, simulated=False, attribution=attribution(data))
+    credit = taken[0].attrs["attribution"] if taken else attribution(data)
+    write_table(snakemake.output[0], sites, SITES, simulated=False, attribution=credit)

@@ -21,7 +21,7 @@ from greenup.config.phenology import (
     TilesPhenology,
 )
 from greenup.config.seasons import CustomSeasons, EviSeasons
-from greenup.config.sites import CitySites, PointSites
+from greenup.config.sites import CitySites, DatasetSites, PointSites, Sites
 from greenup.errors import UserError
 from greenup.sites import sources
 
@@ -85,13 +85,27 @@ class Plan:
 
     # -------------------------------------------------------------------------------------------------- sites
     def sites_inputs(self, dataset: str) -> list[str]:
-        """The user's points and region, and the files behind the attributes of sites."""
+        """The user's points and region, and the files behind the attributes of sites; none for another's sites."""
         sites = self.dataset(dataset).sites
+        if isinstance(sites, DatasetSites):
+            return []
         points = [sites.file] if isinstance(sites, PointSites) else []
         return [*points, *self.region_inputs(dataset), *map(str, self._data(dataset).files.values())]
 
+    def sites_taken(self, dataset: str) -> list[str]:
+        """The table of sites that a dataset takes as its own, if it takes another's."""
+        sites = self.dataset(dataset).sites
+        return [f"{self.root}/sites/{sites.dataset}.parquet"] if isinstance(sites, DatasetSites) else []
+
+    def sampler(self, dataset: str) -> Sites:
+        """The block that says how the sites were drawn, of whatever dataset they are taken."""
+        return self.dataset(self.study.sampled_as(dataset)).sites
+
+    def region(self, dataset: str) -> Region | None:
+        return self.sampler(dataset).region
+
     def region_inputs(self, dataset: str) -> list[str]:
-        region = self.dataset(dataset).sites.region
+        region = self.region(dataset)
         return [region] if isinstance(region, str) else []
 
     def site_data(self, dataset: str | None = None) -> dict[str, str | None]:
@@ -116,7 +130,7 @@ class Plan:
     @property
     def regions(self) -> list[Region | None]:
         """Regions of all datasets as configured, each once; None is the whole Earth."""
-        return list(dict.fromkeys(d.sites.region for d in self.study.datasets.values()))
+        return list(dict.fromkeys(map(self.region, self.study.datasets)))
 
     @property
     def land_inputs(self) -> list[str]:
@@ -141,6 +155,18 @@ class Plan:
         phenology = [f"{self.root}/phenology/{dataset}.parquet"] if isinstance(seasons, EviSeasons) else []
         windows = [seasons.file] if isinstance(seasons, CustomSeasons) and seasons.file is not None else []
         return {"phenology": phenology, "windows": windows}
+
+    def scenes_inputs(self, dataset: str, shard: str) -> dict[str, str | list[str]]:
+        """What scene choice reads beside the sites: the seasons, a table of scene ids, the scenes to pair with.
+
+        A dataset that is paired has the seasons of the other, so that nothing is asked for their dates again.
+        """
+        scenes, dated = self.dataset(dataset).scenes, dataset
+        pair = [f"{self.root}/scenes/{scenes.pair_with}/{shard}.parquet"] if scenes.pair_with is not None else []
+        while (other := self.dataset(dated).scenes.pair_with) is not None:
+            dated = other
+        index = [scenes.index] if scenes.index is not None else []
+        return {"seasons": f"{self.root}/seasons/{dated}.parquet", "index": index, "pair": pair}
 
     def grid(self, dataset: str) -> str:
         """Size (10 m pixels) and native resolutions (m) of a dataset's patches: all that scene choice needs of them."""

@@ -18,13 +18,20 @@ SIDE = 96  # 10 m pixels
 CORRECTED = {"earthsearch:boa_offset_applied": True}
 
 
-def tif(path: Path, values: np.ndarray, transform: Affine, epsg: int = EPSG, nodata: float | None = 0) -> Path:
+def tif(
+    path: Path,
+    values: np.ndarray,
+    transform: Affine,
+    epsg: int = EPSG,
+    nodata: float | None = 0,
+    compress: str | None = None,
+) -> Path:
     """Write (bands, rows, columns)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = values.shape
     with rasterio.open(
         path, "w", driver="GTiff", count=count, height=height, width=width, dtype=values.dtype, crs=f"EPSG:{epsg}",
-        transform=transform, nodata=nodata, tiled=True, blockxsize=16, blockysize=16,
+        transform=transform, nodata=nodata, tiled=True, blockxsize=16, blockysize=16, compress=compress,
     ) as file:  # fmt: skip
         file.write(values)
     return path

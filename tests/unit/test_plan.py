@@ -93,9 +93,63 @@ class TestDatasets:
         x = plan(datasets={"mine": POINTS, "yours": POINTS, "drawn": {"sites": {"sampler": "grid"}}})
         assert x.used == ["mine", "yours"]
 
+    def test_the_grid_of_bands_that_are_not_written_is_that_of_the_product(self):
+        s1 = {**POINTS, "phenology": None, "seasons": {"rule": "calendar"}}
+        s1["imagery"] = {"source": "archive", "path": "a", "product": "s1_grd"}
+        assert json.loads(plan(datasets={"mine": s1}).grid("mine"))["native_m"] == [10]
+        assert json.loads(plan().grid("mine"))["native_m"] == [10, 20, 60]
+
     def test_grid_says_what_scene_choice_needs(self):
         small = plan(datasets={"mine": {**POINTS, "patches": {"size_px": 64, "bands": ["B2", "B11"]}}})
         assert json.loads(small.grid("mine")) == {"size_px": 64, "native_m": [10, 20]}
+
+
+BOX = [0, 40, 20, 50]
+GRID = {
+    "sites": {"sampler": "grid", "region": BOX},
+    "seasons": {"rule": "calendar"},
+    "imagery": {"source": "miniature"},
+    "shards": 2,
+}
+
+
+class TestBorrowed:
+    """Datasets that take the sites, and pair their scenes with those, of another."""
+
+    @pytest.fixture
+    def chain(self) -> Plan:
+        taken = {**GRID, "sites": {"sampler": "dataset", "dataset": "a"}, "scenes": {"pair_with": "a"}}
+        last = {**taken, "sites": {"sampler": "dataset", "dataset": "b"}, "scenes": {"pair_with": "b"}}
+        return plan(datasets={"a": GRID, "b": taken, "c": last})
+
+    def test_sites_come_from_the_other_and_from_nothing_else(self, chain):
+        assert [chain.sites_taken(d) for d in "abc"] == [
+            [],
+            ["results/x/sites/a.parquet"],
+            ["results/x/sites/b.parquet"],
+        ]
+        assert chain.sites_inputs("c") == []
+        assert chain.sampler("c") == chain.dataset("a").sites
+        assert chain.region("c") == tuple(BOX)
+        assert chain.regions == [tuple(BOX)]
+
+    def test_region_files_are_those_of_the_sampler(self):
+        grid = {"sites": {"sampler": "grid", "region": "my/land.gpkg"}}
+        x = plan(datasets={"a": grid, "b": {"sites": {"sampler": "dataset", "dataset": "a"}}})
+        assert x.region_inputs("b") == ["my/land.gpkg"]
+        assert x.land_inputs[0] == "my/land.gpkg"
+
+    def test_scenes_wait_for_the_same_shard_of_the_pair(self, chain):
+        assert chain.scenes_inputs("a", "0001") == {"seasons": "results/x/seasons/a.parquet", "index": [], "pair": []}
+        assert chain.scenes_inputs("c", "0001") == {
+            "seasons": "results/x/seasons/a.parquet",
+            "index": [],
+            "pair": ["results/x/scenes/b/0001.parquet"],
+        }
+
+    def test_a_table_of_ids_is_an_input(self):
+        x = plan(datasets={"mine": {**POINTS, "scenes": {"index": "my/ids.csv"}}})
+        assert x.scenes_inputs("mine", "0000")["index"] == ["my/ids.csv"]
 
 
 class TestModels:
@@ -162,9 +216,9 @@ class TestFigures:
 
 
 def test_stages_are_rule_files():
-    """The stage names are the same words for rule files and targets."""
+    """The stage names are the same words for rule files and targets; plan.smk, the costs of all, is no stage."""
     rules = {p.stem: p.read_text() for p in (SCRIPTS.parent / "rules").glob("*.smk")}
-    assert set(rules) == set(STAGES)
+    assert set(rules) == {*STAGES, "plan"}
     assert all(f"\nrule {stage}:\n" in rules[stage] for stage in STAGES)
 
 

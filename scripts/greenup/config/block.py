@@ -27,7 +27,7 @@ def _measured(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _channels(names: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        check_bands(names)
+        check_bands(names, masks=False)
     except UserError as error:
         raise ValueError(f"{error.message}; {error.mend}") from None
     return names

@@ -41,6 +41,15 @@ class CalendarSeasons(Block):
     """Name southern windows by the southern season (summer for winter, spring for autumn); off, as published, they keep
     the northern names."""
 
+    @model_validator(mode="after")
+    def _year(self) -> CalendarSeasons:
+        if self.fallback and self.year is None:
+            raise ValueError(
+                "fallback has no effect without a year: every searched year comes first; "
+                "add the year, e.g. year: 2021, or drop fallback"
+            )
+        return self
+
 
 class QuarterSeasons(Block):
     """Four windows a quarter of a year apart with one random phase a site (SSL4EO-S12 as released)."""

@@ -91,7 +91,18 @@ class PointSites(Block):
     """Only points inside [west, south, east, north] (degrees), or inside the polygons of this file."""
 
 
-Sites = Annotated[GridSites | CitySites | UniformSites | EcoregionSites | PointSites, Field(discriminator="sampler")]
+class DatasetSites(Block):
+    """The sites of another dataset, in the same shards."""
+
+    sampler: Literal["dataset"]
+    """Kind of sampler."""
+    dataset: str = Field(examples=["ssl4eo_s12"])
+    """Name of the other dataset."""
+
+
+Sites = Annotated[
+    GridSites | CitySites | UniformSites | EcoregionSites | PointSites | DatasetSites, Field(discriminator="sampler")
+]
 
 
 class Sources(Block):

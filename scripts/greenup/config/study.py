@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from greenup.bands import sources_of
 from greenup.config.block import Block
 from greenup.config.data import Dataset, MiniatureImagery
 from greenup.config.learning import Evaluation, MiniatureLabels, Model, Paper, Task
 from greenup.config.seasons import QuarterSeasons, RandomSeasons
-from greenup.config.sites import Sources
+from greenup.config.sites import DatasetSites, GridSites, PointSites, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -53,6 +54,12 @@ class Study(Block):
         """Whether any image of this study is invented."""
         return any(isinstance(d.imagery, MiniatureImagery) for d in self.datasets.values())
 
+    def sampled_as(self, dataset: str) -> str:
+        """The dataset whose sampler draws the sites of this one: itself, unless it takes those of another."""
+        while isinstance(sites := self.datasets[dataset].sites, DatasetSites):
+            dataset = sites.dataset
+        return dataset
+
     @property
     def evaluated_models(self) -> tuple[str, ...]:
         return self.evaluation.models or tuple(self.models)
@@ -68,6 +75,11 @@ class Study(Block):
                 choices = f"choose from: {', '.join(among)}, or add it" if among else "add it"
                 raise ValueError(f"{where}: {what} {name!r} is not in this study; {choices} under {what}s:")
 
+        self._check_chain("sites.dataset", {n: getattr(d.sites, "dataset", None) for n, d in self.datasets.items()})
+        self._check_chain("scenes.pair_with", {n: d.scenes.pair_with for n, d in self.datasets.items()})
+        for name in self.datasets:
+            self._check_borrowed_sites(name)
+            self._check_pair(name)
         for name, model in self.models.items():
             if model.dataset is not None:
                 known(model.dataset, self.datasets, "dataset", f"models.{name}.dataset")
@@ -76,12 +88,7 @@ class Study(Block):
                     raise ValueError(
                         f"models.{name}.dataset: {model.dataset!r} has no images; give it seasons and imagery"
                     )
-                lacking = [c for c in model.channels if c != "NDVI" and c not in dataset.patches.bands]
-                if lacking:
-                    raise ValueError(
-                        f"models.{name}.channels: {lacking[0]!r} is not exported by dataset {model.dataset!r}; add it "
-                        f"to datasets.{model.dataset}.patches.bands or leave it out"
-                    )
+                self._check_channels(name, model, dataset)
         for name, task in self.tasks.items():
             known(task.dataset, self.datasets, "dataset", f"tasks.{name}.dataset")
             dataset = self.datasets[task.dataset]
@@ -122,3 +129,85 @@ class Study(Block):
                     f"paper.fig2_dataset: {self.paper.fig2_dataset!r} has no images; give it seasons and imagery"
                 )
         return self
+
+    # ----------------------------------------------------------------------------- what blocks must be to one another
+    def _check_channels(self, name: str, model: Model, dataset: Dataset) -> None:
+        """Every channel must be exported, or be computed of bands that are."""
+        where, bands = f"models.{name}.channels", dataset.patches.bands
+        for channel in model.channels:
+            lacking = [b for b in sources_of([channel]) if b not in bands]
+            if not lacking:
+                continue
+            what = f"{channel!r}" if lacking == [channel] else f"{lacking[0]!r}, which {channel} is computed of,"
+            mend = (
+                f"add it to datasets.{model.dataset}.patches.bands or leave {channel} out"
+                if lacking[0] in dataset.imagery.offered
+                else f"{dataset.imagery.product} has no such band: choose from {', '.join(bands)}"
+            )
+            raise ValueError(f"{where}: {what} is not exported by dataset {model.dataset!r}; {mend}")
+
+    def _check_chain(self, key: str, following: dict[str, str | None]) -> None:
+        """Datasets that refer to others must reach one that does not."""
+        for name in following:
+            chain, at = [name], following[name]
+            while at is not None:
+                if at not in self.datasets:
+                    choices = ", ".join(n for n in self.datasets if n not in chain) or "none is left"
+                    raise ValueError(
+                        f"datasets.{chain[-1]}.{key}: dataset {at!r} is not in this study; "
+                        f"name it under datasets: too, or choose from: {choices}"
+                    )
+                if at in chain:
+                    loop = " -> ".join([*chain[chain.index(at) :], at])
+                    raise ValueError(
+                        f"datasets.{at}.{key}: goes round in a circle: {loop}; let one of them have its own"
+                    )
+                chain.append(at)
+                at = following[at]
+
+    def _check_borrowed_sites(self, name: str) -> None:
+        dataset = self.datasets[name]
+        if isinstance(dataset.sites, DatasetSites) and dataset.shards != (
+            shards := self.datasets[dataset.sites.dataset].shards
+        ):
+            raise ValueError(
+                f"datasets.{name}.shards: {dataset.shards}, but it takes the sites of {dataset.sites.dataset!r} with "
+                f"their {shards} shards; write shards: {shards}"
+            )
+
+    def _check_pair(self, name: str) -> None:
+        """A scene is paired shard by shard with that of the same site and season of the other dataset."""
+        dataset = self.datasets[name]
+        if (other_name := dataset.scenes.pair_with) is None:
+            return
+        where, other = f"datasets.{name}", self.datasets[other_name]
+        if dataset.imagery is None or other.imagery is None:
+            without = name if dataset.imagery is None else other_name
+            raise ValueError(
+                f"{where}.scenes.pair_with: {without!r} has no images to pair; give it seasons and imagery, or drop "
+                "pair_with"
+            )
+        if not self._same_sites(name, other_name):
+            raise ValueError(
+                f"{where}.scenes.pair_with: its sites are not those of {other_name!r}; "
+                f"write sites: {{sampler: dataset, dataset: {other_name}}}"
+            )
+        if dataset.shards != other.shards:
+            raise ValueError(
+                f"{where}.shards: {dataset.shards}, but its pair {other_name!r} has {other.shards}; "
+                f"write shards: {other.shards}"
+            )
+        for key, why in (("seasons", "their seasons must be the same"), ("phenology", "their dates must be the same")):
+            if getattr(dataset, key) != getattr(other, key):
+                raise ValueError(
+                    f"{where}.{key}: differs from that of {other_name!r}, with which its scenes are paired; {why}, "
+                    "copy the block"
+                )
+
+    def _same_sites(self, name: str, other: str) -> bool:
+        one, two = self.sampled_as(name), self.sampled_as(other)
+        if one == two:
+            return True
+        # Cells of a grid and the user's own points have their names whatever the dataset is called.
+        first, second = self.datasets[one].sites, self.datasets[two].sites
+        return isinstance(first, GridSites | PointSites) and first == second

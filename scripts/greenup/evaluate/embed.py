@@ -41,8 +41,8 @@ def embed_images(
     ``index`` and ``statistics`` are files of the dataset *embedded*, which need not be the one trained on.
     ``model_folder`` holds the weights and the input scaling (`greenup.pretrain.product`), and is not read for method
     band_statistics, whose vector is, for C channels, C means and C standard deviations over the valid pixels, in
-    reflectance (NDVI: index units). Vectors are float32. ``threads`` are used by the network, ``runtime.workers``
-    processes read images beside it.
+    reflectance (NDVI: index units; backscatter: dB). Vectors are float32. ``threads`` are used by the network,
+    ``runtime.workers`` processes read images beside it.
 
     The network computes in float32, whatever it was trained in. Pixels without data get the image's own mean.
 
@@ -70,13 +70,15 @@ def embed_images(
 
 
 def channel_statistics(image: np.ndarray, valid: np.ndarray, channels: tuple[str, ...]) -> np.ndarray:
-    """Mean and standard deviation of each channel over valid pixels, in reflectance: (2 C,), float32, means first.
+    """Mean and standard deviation of each channel over valid pixels: (2 C,), float32, means first.
 
-    ``image``: uint16 (C, H, W), stored values; ``valid``: bool (H, W). Without one valid pixel the result is NaN.
+    In physical units: reflectance, index, dB. ``image``: uint16 (C, H, W), stored values; ``valid``: bool (H, W).
+    Without one valid pixel the result is NaN.
     """
     if not valid.any():
         return np.full(2 * len(channels), np.nan, dtype="float32")
-    pixels = image[:, valid].astype("float64") / np.array([BANDS[c].scale for c in channels])[:, None]
+    scale, offset = np.array([(BANDS[c].scale, BANDS[c].offset) for c in channels]).T
+    pixels = image[:, valid].astype("float64") / scale[:, None] + offset[:, None]
     return np.concatenate([pixels.mean(axis=1), pixels.std(axis=1)]).astype("float32")
 
 

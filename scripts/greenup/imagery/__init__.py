@@ -19,15 +19,22 @@ def open_source(imagery: Imagery, runtime: Runtime | None = None) -> ImagerySour
         case ArchiveImagery():
             from greenup.imagery.archive import ArchiveSource
 
-            return ArchiveSource(imagery.path)
+            return ArchiveSource(imagery.path, product=imagery.product, offset=imagery.offset)
         case StacImagery():
             from greenup.imagery.stac import StacSource
 
-            return StacSource(imagery.url, imagery.collection, sign=imagery.sign, requests=runtime.requests)
+            return StacSource(
+                imagery.url,
+                imagery.collection,
+                sign=imagery.sign,
+                product=imagery.product,
+                offset=imagery.offset,
+                requests=runtime.requests,
+            )
         case EarthEngineImagery():
             from greenup.imagery.earthengine import EarthEngineSource
 
-            return EarthEngineSource(imagery.collection, requests=runtime.requests)
+            return EarthEngineSource(imagery.product, imagery.collection, requests=runtime.requests)
     raise TypeError(imagery)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,14 +24,20 @@ class SceneMissing(Exception):
     """The archive says that this scene or these pixels do not exist: final, recorded as such, never tried again."""
 
 
+UNKNOWN_MASK: dict[str, int] = {"SCL": 0, "QA60": 65_535, "CLDPRB": 65_535, "CSPLUS": 65_535}
+"""What a mask band holds where it says nothing: SCL's own class "no data"; for the others a value they never have, so
+that a mask that is not there is not taken for a clear sky (QA60 was not made from 2022-01-25 to 2024-02-28)."""
+
+
 @dataclass(frozen=True)
 class Pixels:
     """Pixels of one scene on one grid.
 
     ``values``: native resolution (m) -> uint16 array (bands, n, n), bands in the order of
-    ``bands_at(requested, resolution)``, values as stored by the product (reflectance x 10 000, offset removed).
-    ``valid``: native resolution (m) -> bool array (n, n), False where the product has no data in any band. Invalid
-    pixels hold 0.
+    ``bands_at(requested, resolution)``, values as `greenup.bands` says (reflectance x 10 000, offset removed).
+    ``valid``: native resolution (m) -> bool array (n, n), False where the product lacks data in one of the measured
+    bands of that resolution; masks take no part in it, so where only masks share a resolution all is valid. Invalid
+    pixels hold 0, and a mask that says nothing of a valid pixel `UNKNOWN_MASK`.
     """
 
     values: dict[int, np.ndarray]
@@ -40,7 +47,8 @@ class Pixels:
 class ImagerySource(Protocol):
     """A source of images.
 
-    ``simulated`` says that its pixels are invented; ``attribution`` is the line to print wherever they are shown.
+    ``simulated`` says that its pixels are invented; ``attribution`` is the line to print wherever they are shown. One
+    that can give several scenes by one request has `read_many` with the signature of the function of that name here.
     """
 
     simulated: bool
@@ -62,3 +70,22 @@ class ImagerySource(Protocol):
     def curves(self, sites: pd.DataFrame, years: tuple[int, int]) -> pd.DataFrame:
         """EVI series at the sites over these years (both included), as the `curves` table; empty if it has none."""
         ...
+
+
+def read_many(
+    source: ImagerySource, scene_ids: Sequence[str], grid: PatchGrid, bands: tuple[str, ...]
+) -> list[Pixels | Exception]:
+    """Pixels of several scenes on one grid, in order; a scene's failure stands in its place.
+
+    By the source's own ``read_many`` where it has one, else scene by scene. Any exception of a scene is handed out, so
+    that the scenes beside it are not lost; it is the caller's to raise it.
+    """
+    if (own := getattr(source, "read_many", None)) is not None:
+        return list(own(scene_ids, grid, bands))
+    found: list[Pixels | Exception] = []
+    for scene_id in scene_ids:
+        try:
+            found.append(source.read(scene_id, grid, bands))
+        except Exception as error:
+            found.append(error)
+    return found

@@ -1,8 +1,8 @@
-"""What a STAC item says of a Sentinel-2 L2A scene: when, where, how cloudy, which file holds which band, which offset.
+"""What a STAC item says of a scene: when, where, how cloudy, which file holds which band, in which units.
 
-Shared by the local archive and by STAC APIs. Understood are STAC 1.0 (``eo:bands``, ``raster:bands``) and 1.1
-(``bands``), and the asset names of Earth Search (blue), the Planetary Computer (B02) and the Copernicus Data Space
-(B02_10m).
+Shared by the local archive and by STAC APIs, for Sentinel-2 (Levels 2A and 1C) and Sentinel-1 backscatter. Understood
+are STAC 1.0 (``eo:bands``, ``raster:bands``) and 1.1 (``bands``), and the asset names of Earth Search (blue), the
+Planetary Computer (B02, vv) and the Copernicus Data Space (B02_10m).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from shapely.geometry import shape
 
 from greenup.bands import BANDS
 from greenup.errors import UserError
+from greenup.imagery.backscatter import is_power
+from greenup.imagery.offsets import Silent, number, scale_and_offset
 
 ESTIMATE = "greenup:cloud_cover_is_estimate"
 """Item property: true when eo:cloud_cover comes from a rule of thumb and not from a cloud mask."""
@@ -28,30 +30,35 @@ _ALIASES = {b.common_name: b.name for b in BANDS.values() if b.common_name} | {
     "rededge1": "B5",
     "rededge2": "B6",
     "rededge3": "B7",
+    # Cloud probability: Earth Search's Collection 1, ESA's product.
+    "cloud": "CLDPRB",
+    "msk_cldprb": "CLDPRB",
+    "cld": "CLDPRB",
 }
-_KEY = re.compile(r"(B\d{1,2}A?)(?:_(\d+)m)?", re.IGNORECASE)
+_KEY = re.compile(r"(\w+?)(?:_(\d+)m)?", re.IGNORECASE)
 # Pictures made of bands, not bands: their band names are those of the true ones.
 _PICTURES = re.compile(r"visual|tci|wvp|aot|overview|thumbnail|preview|tilejson", re.IGNORECASE)
-_SCL = re.compile(r"scl(_\d+m)?", re.IGNORECASE)
-
-_STORED = 10_000.0  # stored value of a reflectance of 1, see greenup.bands
-_OFFSET = -0.1  # reflectance: BOA_ADD_OFFSET -1000 over the quantification value 10 000, Sentinel-2 baseline 04.00
 
 
 @dataclass(frozen=True)
 class BandFile:
-    """Where a band lies: reflectance = value x ``scale`` + ``offset``; ``nodata`` counts where the file names none."""
+    """Where a band lies, and what its values mean.
+
+    Reflectance, decibels or class = value x ``scale`` + ``offset``; with ``is_power`` that is linear power, to be put
+    into decibels. ``nodata`` counts where the file names none.
+    """
 
     href: str
     index: int
     scale: float
     offset: float
     nodata: float
+    is_power: bool = False
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One item. ``footprint`` in degrees; ``cloud`` in percent; ``scl`` is the scene classification, if it has one."""
+    """One item. ``footprint`` in degrees; ``cloud`` in percent; ``orbit`` of radar: ascending or descending."""
 
     scene_id: str
     time: pd.Timestamp
@@ -59,37 +66,49 @@ class Scene:
     cloud: float | None
     is_estimate: bool
     bands: Mapping[str, BandFile]
-    scl: str | None
+    orbit: str | None = None
+
+    @property
+    def scl(self) -> BandFile | None:
+        """The scene classification, if it has one."""
+        return self.bands.get("SCL")
 
     def files(self, names: tuple[str, ...]) -> dict[str, BandFile]:
-        """The files of these bands. Raises `UserError` if the item lacks one."""
+        """The files of these bands; masks, which are optional, may be absent.
+
+        Raises `UserError` if the item lacks any other.
+        """
         for name in names:
-            if name not in self.bands:
+            if name not in self.bands and BANDS[name].kind != "mask":
                 raise UserError(
                     f"scene {self.scene_id}: no asset holds band {name}",
-                    f"leave {name} out of patches.bands; the scene has {', '.join(self.bands) or 'no band'}",
+                    f"leave {name} out of patches.bands, or check imagery.product; the scene has "
+                    f"{', '.join(self.bands) or 'no band'}",
                 )
-        return {n: self.bands[n] for n in names}
+        return {n: self.bands[n] for n in names if n in self.bands}
 
 
-def read_item(item: pystac.Item, where: str) -> Scene:
+def read_item(item: pystac.Item, where: str, silent: Silent = "metadata") -> Scene:
     """A `Scene` from an item whose asset links are absolute. Raises `UserError` for an item that cannot be used.
 
-    ``where`` names the catalogue in errors.
+    ``where`` names the catalogue in errors; ``silent``: see `greenup.imagery.offsets.scale_and_offset`.
     """
     here = f"{where}: item {item.id}"
     time = item.datetime or item.common_metadata.start_datetime
     if time is None or item.geometry is None:
         raise UserError(f"{here}: no datetime or no geometry", "write both; scenes are found by them")
     time = pd.Timestamp(time)
+    bands = band_files(item, here, silent)
+    cloud = number(item.properties, "eo:cloud_cover", here)
     return Scene(
         scene_id=item.id,
         time=time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC"),
         footprint=shape(item.geometry),
-        cloud=item.properties.get("eo:cloud_cover"),
+        # Radar sees through cloud.
+        cloud=0.0 if cloud is None and {"VV", "VH"} & set(bands) else cloud,
         is_estimate=bool(item.properties.get(ESTIMATE, False)),
-        bands=band_files(item, here),
-        scl=next((a.href for key, a in item.assets.items() if _SCL.fullmatch(key)), None),
+        bands=bands,
+        orbit=item.properties.get("sat:orbit_state"),
     )
 
 
@@ -101,7 +120,7 @@ def band_name(name: str) -> str | None:
     return plain if plain in BANDS and not BANDS[plain].derived else None
 
 
-def band_files(item: pystac.Item, where: str) -> dict[str, BandFile]:
+def band_files(item: pystac.Item, where: str, silent: Silent = "metadata") -> dict[str, BandFile]:
     """The file of every band of an item, in the registry's order.
 
     The asset's own name decides before the band names inside it. Bands resampled to another than their native
@@ -113,9 +132,9 @@ def band_files(item: pystac.Item, where: str) -> dict[str, BandFile]:
         if _PICTURES.search(key) or {"visual", "overview", "thumbnail"} & set(asset.roles or []):
             continue
         match = _KEY.fullmatch(key)
-        own = band_name(match[1] if match else key)
+        own = band_name(match[1]) if match else None
         if own is not None:
-            if not (match and match[2] and int(match[2]) != BANDS[own].native_m):
+            if not (match[2] and int(match[2]) != BANDS[own].native_m):
                 by_key.setdefault(own, (key, 0))
             continue
         if asset.media_type and "jp2" in asset.media_type:
@@ -125,65 +144,30 @@ def band_files(item: pystac.Item, where: str) -> dict[str, BandFile]:
             found = next((n for n in (band_name(str(x)) for x in names if x) if n), None)
             if found is not None:
                 by_band.setdefault(found, (key, position))
-    out = {}
-    for name in BANDS:
-        if name in by_key or name in by_band:
-            key, position = by_key.get(name) or by_band[name]
-            asset = item.assets[key]
-            values = {**asset.extra_fields, **_at(_bands(asset), position), **_at(_raster(asset), position)}
-            scale, offset = scale_and_offset(item.properties, values, f"{where}, asset {key}")
-            nodata = values.get("nodata")
-            # Sentinel-2 product specification: 0 is no data.
-            nodata = 0.0 if nodata is None else float(nodata)
-            out[name] = BandFile(asset.href, position + 1, scale, offset, nodata)
-    return out
+    places = {name: by_key.get(name) or by_band.get(name) for name in BANDS}
+    return {name: _file(item, name, *place, where, silent) for name, place in places.items() if place}
 
 
-def scale_and_offset(properties: Mapping[str, Any], values: Mapping[str, Any], where: str) -> tuple[float, float]:
-    """Scale and offset from a stored value to reflectance, by metadata only.
-
-    From processing baseline 04.00 on (25 January 2022) ESA adds 1000 to every stored value, so that dark surfaces need
-    no negative number; some archives take it off again. In this order:
-
-    1. ``earthsearch:boa_offset_applied: true``: the archive took it off, whatever ``raster:bands`` repeats of it
-       (Earth Search writes offset -0.1 in either case).
-    2. an offset in the asset's ``raster:bands`` (or ``bands``).
-    3. ``s2:processing_baseline``: -0.1 from 04.00 on, 0 before.
-
-    ``values``: the asset's fields for this band (scale, offset, or raster:scale, raster:offset). Returns scale and
-    offset in reflectance. Raises `UserError` when the item says none of these: the pixels alone cannot tell.
-    """
-    scale = _number(values, "scale", where)
-    scale = 1.0 / _STORED if scale is None else scale
-    offset = _number(values, "offset", where)
-    baseline = properties.get("s2:processing_baseline")
-    if properties.get("earthsearch:boa_offset_applied") is True:
-        return scale, 0.0
-    if offset is not None:
-        return scale, offset
-    if baseline is not None:
-        try:
-            number = float(baseline)
-        except ValueError:
-            raise UserError(
-                f"{where}: s2:processing_baseline {baseline!r} is no number", "write it as ESA does, e.g. '05.09'"
-            ) from None
-        return scale, _OFFSET if number >= 4.0 else 0.0
-    raise UserError(
-        f"{where}: the item does not say whether its values carry the +1000 offset of processing baseline 04.00",
-        'write one of these in the item\'s properties: "s2:processing_baseline": "05.09" (or what the product\'s name '
-        'says after N), or "earthsearch:boa_offset_applied": true when the offset was taken off or never there',
-    )
-
-
-def _number(values: Mapping[str, Any], name: str, where: str) -> float | None:
-    value = values.get(f"raster:{name}", values.get(name))
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: {name} {value!r} is no number", "mend the item") from None
+def _file(item: pystac.Item, name: str, key: str, position: int, where: str, silent: Silent) -> BandFile:
+    asset = item.assets[key]
+    values = {**asset.extra_fields, **_at(_bands(asset), position), **_at(_raster(asset), position)}
+    here = f"{where}, asset {key}"
+    nodata = number(values, "nodata", here)
+    match BANDS[name].kind:
+        case "mask":
+            # Classes, flags and percent stand as they are.
+            return BandFile(asset.href, position + 1, 1.0, 0.0, 0.0 if nodata is None else nodata)
+        case "backscatter":
+            power = is_power(values, item.collection_id, here)
+            scale, offset = number(values, "scale", here), number(values, "offset", here)
+            # 0 is no power, but a fair number of decibels.
+            missing = nodata if nodata is not None else 0.0 if power else float("nan")
+            return BandFile(
+                asset.href, position + 1, 1.0 if scale is None else scale, offset or 0.0, missing, is_power=power
+            )
+    scale, offset = scale_and_offset(item.properties, values, here, silent)
+    # Sentinel-2 product specification: 0 is no data.
+    return BandFile(asset.href, position + 1, scale, offset, 0.0 if nodata is None else nodata)
 
 
 def _bands(asset: pystac.Asset) -> list[dict[str, Any]]:

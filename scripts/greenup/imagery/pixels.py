@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
+import rasterio.errors
 import shapely
 from pyproj import Transformer
 from rasterio.enums import Resampling
 
-from greenup.bands import bands_at, native_resolutions
+from greenup.bands import BANDS, bands_at, native_resolutions
 from greenup.grids import PatchGrid, grid_for_site
-from greenup.imagery.base import Pixels
+from greenup.imagery.backscatter import decibels
+from greenup.imagery.base import UNKNOWN_MASK, Pixels
 from greenup.imagery.evi import evi
-from greenup.imagery.items import Scene
+from greenup.imagery.items import BandFile, Scene
+from greenup.imagery.notes import Notes
 from greenup.imagery.raster import read_window
 
 # Sentinel-2 Level-2A scene classification (product specification, table of SCL classes): 0 no data, 1 saturated or
@@ -29,7 +32,7 @@ SCL_SNOW = 11
 CLEAR_BELOW = 20.0
 """Percent: without a classification, a scene with less cloud than this counts as clear (the three papers' limit)."""
 
-_STORED = 10_000.0
+_REFLECTANCE = BANDS["B2"].scale
 _EVI_WINDOW_PX = 50
 _EVI_CLEAR_SHARE = 0.8
 _EVI_SNOW_SHARE = 0.5
@@ -38,70 +41,124 @@ Opener = Callable[[str], str]
 """What turns a band's link into one that can be opened (signing, /vsicurl)."""
 
 
-def read_pixels(scene: Scene, grid: PatchGrid, bands: tuple[str, ...], opener: Opener = str) -> Pixels:
+class Unreadable(Exception):
+    """A file that cannot be read, by its link as the item names it (never a signed one)."""
+
+    def __init__(self, href: str, scene_id: str) -> None:
+        super().__init__(f"{scene_id}: {href}")
+        self.href, self.scene_id = href, scene_id
+
+
+def read_pixels(
+    scene: Scene, grid: PatchGrid, bands: tuple[str, ...], opener: Opener = str, notes: Notes | None = None
+) -> Pixels:
     """These bands of a scene on a grid, each at its native resolution, as `Pixels`.
 
-    Raises `UserError` if the scene lacks a band, ``rasterio.errors.RasterioIOError`` if a file cannot be read.
+    Measured bands are read bilinearly where they have to be reprojected, masks to the nearest. Masks take no part in
+    ``valid``: a pixel is valid where every measured band of its resolution has data, everywhere where only masks share
+    one. A mask that the scene lacks holds `UNKNOWN_MASK`.
+
+    Raises `UserError` if the scene lacks a measured band, `Unreadable` if a file cannot be read.
     """
+    notes = notes or Notes()
     files = scene.files(bands)
-    values, valid = {}, {}
+    for name in bands:
+        if name not in files:
+            notes.lacks(scene.scene_id, name)
+    values, valid, unshifted = {}, {}, {}
     for native_m in native_resolutions(bands):
         names = bands_at(bands, native_m)
         n = grid.shape(native_m)
         stored = np.zeros((len(names), n, n), np.uint16)
+        for i, name in enumerate(names):
+            if name not in files:
+                stored[i] = UNKNOWN_MASK[name]
         has_data = np.ones((n, n), bool)
         # Bands of one file are read together.
-        for href in dict.fromkeys(files[b].href for b in names):
-            places = [i for i, b in enumerate(names) if files[b].href == href]
-            own = [files[names[i]] for i in places]
-            raw, ok = read_window(
-                opener(href),
-                tuple(f.index for f in own),
-                grid.epsg,
-                grid.transform(native_m),
-                (n, n),
-                nodata=own[0].nodata,
-            )
-            for i, file, band in zip(places, own, raw, strict=True):
-                stored[i] = to_stored(band, file.scale, file.offset)
-            has_data &= ok.all(axis=0)
+        for href in dict.fromkeys(files[b].href for b in names if b in files):
+            places = [i for i, b in enumerate(names) if b in files and files[b].href == href]
+            raw, ok = _window(scene, [(names[i], files[names[i]]) for i in places], grid, native_m, opener)
+            for i, band, has in zip(places, raw, ok, strict=True):
+                name, file = names[i], files[names[i]]
+                if file.is_power:
+                    band, positive = decibels(band * file.scale + file.offset)
+                    stored[i], has = to_stored(band, 1.0, 0.0, name), has & positive
+                else:
+                    stored[i] = to_stored(band, file.scale, file.offset, name)
+                if BANDS[name].kind == "mask":
+                    # 0 is no class, but "no flag" and 0 percent, even where a file calls it no data.
+                    stored[i][~has] = UNKNOWN_MASK[name] if file.nodata else 0
+                else:
+                    has_data &= has
+                if BANDS[name].kind == "reflectance" and native_m == 10 and file.offset == 0:
+                    unshifted[name] = stored[i]
         values[native_m] = np.where(has_data, stored, np.uint16(0))
         valid[native_m] = has_data
+    if unshifted:
+        notes.look_for_offset(scene.scene_id, unshifted, valid[10])
     return Pixels(values, valid)
 
 
-def to_stored(values: np.ndarray, scale: float, offset: float) -> np.ndarray:
-    """File values as reflectance x 10 000 without offset: uint16, negative reflectance set to 0."""
-    add = offset * _STORED
-    if np.issubdtype(values.dtype, np.integer) and np.isclose(scale * _STORED, 1.0, rtol=1e-9):
+def _window(
+    scene: Scene, bands: list[tuple[str, BandFile]], grid: PatchGrid, native_m: int, opener: Opener
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and validity of bands that lie in one file."""
+    first_name, first = bands[0]
+    n = grid.shape(native_m)
+    nearest = BANDS[first_name].kind == "mask"
+    try:
+        return read_window(
+            opener(first.href),
+            tuple(f.index for _, f in bands),
+            grid.epsg,
+            grid.transform(native_m),
+            (n, n),
+            nodata=first.nodata,
+            resampling=Resampling.nearest if nearest else Resampling.bilinear,
+        )
+    except (rasterio.errors.RasterioError, rasterio.errors.RasterioIOError) as error:
+        raise Unreadable(first.href, scene.scene_id) from error
+
+
+def to_stored(values: np.ndarray, scale: float, offset: float, band: str = "B2") -> np.ndarray:
+    """File values (value x ``scale`` + ``offset`` is reflectance, dB or class) as ``band`` is stored: uint16.
+
+    What lies below the range, as negative reflectance, becomes 0; above it 65 535.
+    """
+    registry = BANDS[band]
+    factor, add = scale * registry.scale, (offset - registry.offset) * registry.scale
+    if np.issubdtype(values.dtype, np.integer) and np.isclose(factor, 1.0, rtol=1e-9):
         whole = values.astype(np.int64) + round(add)
     else:
-        whole = np.rint(values.astype(np.float64) * (scale * _STORED) + add)
+        whole = np.rint(values.astype(np.float64) * factor + add)
     return np.clip(whole, 0, 65_535).astype(np.uint16)
 
 
-def cloud_over(scene: Scene, grid: PatchGrid, opener: Opener = str) -> tuple[float | None, str]:
-    """Cloud cover (percent) to choose a scene by, and what it speaks of.
-
-    ``patch``: the share of the patch's 20 m pixels that the scene classification calls cloud, cloud shadow, cirrus or
-    no data. ``tile``: the item's own number. ``tile_estimate``: the same, where the item says that it is an estimate.
+def cloud_over(scene: Scene, grid: PatchGrid, opener: Opener = str) -> float | None:
+    """Cloud cover of a patch: the share (percent) of its 20 m pixels that the scene classification calls cloud, cloud
+    shadow, cirrus or no data. None for a scene without a classification. Raises `Unreadable`.
     """
     if scene.scl is None:
-        return scene.cloud, "tile_estimate" if scene.is_estimate else "tile"
-    return 100.0 * float(np.isin(_scl(scene, grid, 20, opener), SCL_CLOUD).mean()), "patch"
+        return None
+    return 100.0 * float(np.isin(_scl(scene, grid, 20, opener), SCL_CLOUD).mean())
+
+
+def cloud_of(scene: Scene) -> str:
+    """What a scene's own cloud cover speaks of: ``tile``, ``tile_estimate`` (a rule of thumb), ``none`` for radar."""
+    if scene.bands and not any(BANDS[b].kind == "reflectance" for b in scene.bands):
+        return "none"
+    return "tile_estimate" if scene.is_estimate else "tile"
 
 
 def _scl(scene: Scene, grid: PatchGrid, native_m: int, opener: Opener) -> np.ndarray:
-    n = grid.shape(native_m)
-    transform = grid.transform(native_m)
-    href = opener(scene.scl)
-    return read_window(href, (1,), grid.epsg, transform, (n, n), nodata=0, resampling=Resampling.nearest)[0][0]
+    return _window(scene, [("SCL", scene.scl)], grid, native_m, opener)[0][0]
 
 
 def covers(footprint: shapely.Geometry, grid: PatchGrid) -> bool:
     """Whether a footprint (degrees) covers the whole patch, to within a metre.
 
-    Compared in the patch's UTM zone, where a patch across the antimeridian is a plain square.
+    Compared in the patch's UTM zone, where a patch across the antimeridian is a plain square, and so is a footprint
+    across it, whether it is cut in two at 180 degrees, counts on beyond them, or jumps from 180 to -180.
     """
     to_utm = Transformer.from_crs(4326, grid.epsg, always_xy=True)
     flat = shapely.transform(footprint, lambda xy: np.column_stack(to_utm.transform(xy[:, 0], xy[:, 1])))
@@ -109,7 +166,7 @@ def covers(footprint: shapely.Geometry, grid: PatchGrid) -> bool:
 
 
 def evi_series(
-    site_id: str, lon: float, lat: float, scenes: Iterable[Scene], opener: Opener = str
+    site_id: str, lon: float, lat: float, scenes: Iterable[Scene], opener: Opener = str, notes: Notes | None = None
 ) -> list[tuple[str, pd.Timestamp, float, bool, bool]]:
     """EVI at a site, one row a scene that has data there: site_id, time, EVI, clear, snow.
 
@@ -122,8 +179,8 @@ def evi_series(
     grid = grid_for_site(lon, lat, _EVI_WINDOW_PX, (10,))
     rows = []
     for scene in scenes:
-        pixels = read_pixels(scene, grid, ("B2", "B4", "B8"), opener)
-        index = evi(*(pixels.values[10] / _STORED))
+        pixels = read_pixels(scene, grid, ("B2", "B4", "B8"), opener, notes)
+        index = evi(*(pixels.values[10] / _REFLECTANCE))
         seen = pixels.valid[10] & np.isfinite(index)
         if not seen.any():
             continue

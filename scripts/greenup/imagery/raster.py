@@ -9,13 +9,15 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 # Two grids are the same when their corners lie within this part of a pixel of one another.
 _ALIGNED_PX = 1e-3
-# How far a reprojected pixel may be looked up beside its true place (rasterio's own default is 0.125; it refuses 0).
-_TOLERANCE_PX = 0.01
+# How far a reprojected pixel may be looked up beside its true place. A hundredth of a pixel is 25 DN between speckled
+# neighbours; with this the result is the exact bilinear one, rounded (rasterio's own default is 0.125; it refuses 0).
+_TOLERANCE_PX = 1e-5
 
 
 def read_window(
@@ -36,10 +38,14 @@ def read_window(
     file's own type and scale, and a bool array of the same shape that is False where a band has no data or the grid
     lies outside the file. What has no data holds 0.
 
-    Raises ``rasterio.errors.RasterioIOError`` when the file cannot be opened or read.
+    Raises ``rasterio.errors.RasterioIOError`` when the file cannot be opened or read, has fewer bands, or lies nowhere.
     """
     with rasterio.open(href) as source:
-        missing = nodata if source.nodata is None else source.nodata
+        if max(indexes) > source.count:
+            raise RasterioIOError(f"{source.count} bands, and band {max(indexes)} is wanted")
+        if source.crs is None:
+            raise RasterioIOError("no coordinate reference system")
+        missing = _missing(nodata if source.nodata is None else source.nodata, source.dtypes[indexes[0] - 1])
         offset = aligned_offset(source.crs, source.transform, epsg, transform)
         if offset is not None:
             values, inside = _paste(source, indexes, offset, shape)
@@ -58,8 +64,15 @@ def read_window(
                 UNIFIED_SRC_NODATA="NO",
             ) as warped:
                 values, inside = warped.read(list(indexes)), np.ones((len(indexes), *shape), bool)
-    valid = inside & (~np.isnan(values) if math.isnan(missing) else values != missing)
+    valid = inside & (values != missing)
+    if np.issubdtype(values.dtype, np.floating):
+        valid &= ~np.isnan(values)
     return np.where(valid, values, np.zeros((), values.dtype)), valid
+
+
+def _missing(nodata: float, dtype: str) -> float:
+    """The value of no data in a file's own type: of whole numbers, which know no NaN, the least (0 if unsigned)."""
+    return float(np.iinfo(dtype).min) if math.isnan(nodata) and np.issubdtype(dtype, np.integer) else nodata
 
 
 def aligned_offset(crs: CRS, file: Affine, epsg: int, grid: Affine) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from greenup.bands import bands_at, native_resolutions
+from greenup.bands import BANDS, QA60_BITS, SCL_CLASSES, masks_of
 from greenup.grids import PatchGrid
 from greenup.patches.collection import COPERNICUS_TERMS
 
@@ -17,7 +17,9 @@ _SITES = {
     "grid": "Centres of the land cells of an equal-distance grid (as Major-TOM's; SSL4Eco).",
     "cities": "Drawn normally around the largest cities (SeCo, SSL4EO-S12).",
     "uniform": "Drawn uniformly on land, equal area.",
+    "ecoregion": "Shared out over ecoregions or biomes, uniform by area within each.",
     "points": "The user's own points.",
+    "dataset": "The sites of another dataset.",
 }
 _SEASONS = {
     "evi": "Spring, summer, autumn and winter lie between the four phenological dates of the site itself.",
@@ -25,11 +27,17 @@ _SEASONS = {
     "quarters": "Four windows a quarter of a year apart, with one random phase a site.",
     "random": "Windows at equal spacing with one random shift a site.",
     "window": "One window a year, by hemisphere.",
+    "custom": "The user's own windows.",
 }
 _ORDER = {
     "cloud": "the least cloudy scene was taken, the nearest to mid-season among equals",
     "mid": "the scene nearest to mid-season was taken, the least cloudy among equals",
     "recent": "the latest scene was taken",
+}
+_PRODUCTS = {
+    "s2_l2a": "Sentinel-2 Level-2A, surface reflectance",
+    "s2_l1c": "Sentinel-2 Level-1C, reflectance at the top of the atmosphere",
+    "s1_grd": "Sentinel-1 GRD, interferometric wide swath, backscatter in dB",
 }
 _STATUS = {
     "ok": "image is there",
@@ -60,6 +68,7 @@ def dataset_card(about: Description) -> str:
         "",
         "## Source, licence, attribution",
         "",
+        f"- Product: {_PRODUCTS[statistics['product']]}{' (simulated)' if form.simulated else ''}.",
         f"- Imagery: {_settings(dataset.imagery)}",
         f"- Attribution, to be printed wherever pixels are shown: {statistics['attribution']}",
         "- Licence: "
@@ -102,7 +111,8 @@ def dataset_card(about: Description) -> str:
         f'image, valid = store.read("{first.site_id}", "{first.season}", {tuple(form.bands[:3])!r})',
         "```",
         "",
-        "`image` is uint16 (channel, row, column) on the 10 m grid, `valid` bool (row, column).",
+        "`image` is uint16 (channel, row, column) on the 10 m grid, `valid` bool (row, column). With `physical=True`",
+        "`image` is float32: reflectance, index or dB, NaN where invalid. Masks are read by name like bands.",
         "The pixel files are HDF5 (bitshuffle with LZ4: `import hdf5plugin`), described in "
         "`scripts/greenup/patches/container.py`.",
         "",
@@ -120,16 +130,45 @@ def _settings(block: BaseModel | None) -> str:
 
 def _values(about: Description) -> list[str]:
     lines = [
-        "Stored values are reflectance x 10 000 (NDVI x 10 000, negatives 0; computed when read). Valid pixels only:",
+        "Values as they are stored (indices are computed when read, negatives 0). Valid pixels only:",
         "",
-        "| channel | native m | mean | std | 2 % | 50 % | 98 % |",
-        "|---|---|---|---|---|---|---|",
+        "| channel | native m | stored as | mean | std | 2 % | 50 % | 98 % |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    native = {b: m for m in native_resolutions(about.form.bands) for b in bands_at(about.form.bands, m)}
     for name, s in about.statistics["channels"].items():
         row = [f"{s[k]:.1f}" for k in ("mean", "std", "p02", "p50", "p98")]
-        lines.append(f"| {name} | {native.get(name, 10)} | " + " | ".join(row) + " |")
-    return [*lines, ""]
+        band = BANDS[name]
+        lines.append(f"| {name} | {band.native_m} | {band.stored_as} | " + " | ".join(row) + " |")
+    lines.append("")
+    masks = about.statistics["masks"]
+    if masks:
+        lines += [
+            "Masks, for the reader to use as he likes; no pixel is changed by them. On 10 m each of their pixels is",
+            "repeated. Where one says nothing it holds 65 535 (SCL: 0). Share of valid pixels by what the mask says:",
+            "",
+            "| mask | native m | values | shares |",
+            "|---|---|---|---|",
+            *[f"| {m} | {BANDS[m].native_m} | {BANDS[m].stored_as} | {_shares(m, masks[m])} |" for m in masks],
+            "",
+        ]
+    return lines
+
+
+def _shares(mask: str, counts: dict[str, int]) -> str:
+    """What a mask says of the pixels, in percent of them."""
+    pixels = {int(value): count for value, count in counts.items()}
+    total = sum(pixels.values())
+    # SCL counts it among its classes.
+    silent = 0 if mask == "SCL" else pixels.pop(BANDS[mask].unknown, 0)
+    if mask == "SCL":
+        said = {f"{v} {SCL_CLASSES.get(v, 'unknown')}": n for v, n in pixels.items()}
+    elif mask == "QA60":
+        said = {name: sum(n for v, n in pixels.items() if v >> bit & 1) for bit, name in QA60_BITS.items()}
+    else:
+        ranges = [(low, min(low + 20, 101)) for low in range(0, 101, 20)]
+        said = {f"{low} to {high - 1}": sum(pixels.get(v, 0) for v in range(low, high)) for low, high in ranges}
+    said["no value"] = silent
+    return ", ".join(f"{what}: {n / total:.1%}" for what, n in said.items() if n) or "nothing flagged"
 
 
 def _limits(about: Description) -> list[str]:
@@ -140,7 +179,7 @@ def _limits(about: Description) -> list[str]:
     if rows > images:
         limits.append(f"{rows - images} of {rows} site x season have no image; they are not spread evenly over land.")
     limits += [
-        "Cloud cover is what scenes were chosen by; no cloud mask is applied to the pixels.",
+        _clouds(about),
         f"Patch corners lie on multiples of {coarsest} m, so along each axis a site is up to {coarsest / 2:g} m from "
         "the centre of its patch.",
     ]
@@ -152,3 +191,11 @@ def _limits(about: Description) -> list[str]:
     if form.simulated:
         limits.append("Everything measured on it speaks of the simulator.")
     return limits
+
+
+def _clouds(about: Description) -> str:
+    if about.statistics["product"] == "s1_grd":
+        return "Radar sees through clouds; speckle is not filtered, and slopes that face the sensor are brighter."
+    masks = masks_of(about.form.bands)
+    beside = f"; {', '.join(masks)} stand beside them" if masks else ""
+    return f"Cloud cover is what scenes were chosen by; no cloud mask is applied to the pixels{beside}."

@@ -1,22 +1,25 @@
-"""The STAC Collection of a dataset (STAC 1.1: common ``bands``, and the electro-optical extension)."""
+"""The STAC Collection of a dataset (STAC 1.1: common ``bands``; extensions eo or sar, raster, classification)."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import pystac
 
 import greenup
-from greenup.bands import BANDS
+from greenup.bands import BANDS, QA60_BITS, SCL_CLASSES
 
 if TYPE_CHECKING:
     from greenup.patches.describe import Description
 
-_EXTENSIONS = [
-    "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
-]
+_EXTENSIONS = {
+    name: f"https://stac-extensions.github.io/{name}/v{version}/schema.json"
+    for name, version in (("eo", "2.0.0"), ("sar", "1.0.0"), ("raster", "2.0.0"), ("classification", "2.0.0"))
+}
+# Sentinel-1 product specification: C band, 5.405 GHz; over land in interferometric wide swath mode.
+_SENTINEL_1 = {"sar:instrument_mode": ["IW"], "sar:frequency_band": ["C"], "sar:center_frequency": [5.405]}
 COPERNICUS_TERMS = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
 
 _ASSETS = {
@@ -31,7 +34,18 @@ def stac_collection(about: Description) -> dict[str, Any]:
     index, statistics, form = about.index, about.statistics, about.form
     box = [float(f(index[axis])) for f, axis in ((min, "lon"), (min, "lat"), (max, "lon"), (max, "lat"))]
     first, last = (t.to_pydatetime().astimezone(UTC) for t in (index["time"].min(), index["time"].max()))
-    kind = "Simulated Sentinel-2-like" if form.simulated else "Sentinel-2"
+    sensor = "Sentinel-1" if statistics["product"] == "s1_grd" else "Sentinel-2"
+    kind = f"Simulated {sensor}-like" if form.simulated else sensor
+    bands = [_band(name) for name in form.bands]
+    summaries = {
+        "bands": bands,
+        "gsd": list(form.resolutions),
+        "greenup:product": [statistics["product"]],
+        "greenup:seasons": list(statistics["seasons"]),
+        "greenup:simulated": [form.simulated],
+    }
+    if radar := [name for name in form.bands if BANDS[name].kind == "backscatter"]:
+        summaries |= {**_SENTINEL_1, "sar:polarizations": radar}
     collection = pystac.Collection(
         id=about.name,
         title=f"greenup dataset {about.name}",
@@ -42,18 +56,15 @@ def stac_collection(about: Description) -> dict[str, Any]:
         extent=pystac.Extent(pystac.SpatialExtent([box]), pystac.TemporalExtent([[first, last]])),
         # STAC's word for a licence that is not in the SPDX list.
         license="other",
-        keywords=["simulated", "seasons"] if form.simulated else ["Sentinel-2", "seasons"],
+        keywords=["simulated" if form.simulated else sensor, "seasons"],
         providers=_providers(form.simulated, statistics["attribution"]),
-        summaries=pystac.Summaries(
-            {
-                "bands": [_band(name) for name in form.bands],
-                "gsd": list(form.resolutions),
-                "greenup:seasons": list(statistics["seasons"]),
-                "greenup:simulated": [form.simulated],
-            },
-            maxcount=100,
-        ),
-        stac_extensions=_EXTENSIONS,
+        summaries=pystac.Summaries(summaries, maxcount=100),
+        # Those of which a field is used, in the bands or beside them.
+        stac_extensions=[
+            url
+            for name, url in _EXTENSIONS.items()
+            if any(key.startswith(f"{name}:") for fields in (summaries, *bands) for key in fields)
+        ],
         extra_fields={"greenup:version": greenup.__version__, "greenup:simulated": form.simulated},
     )
     for key, (href, media_type, title) in _ASSETS.items():
@@ -64,15 +75,36 @@ def stac_collection(about: Description) -> dict[str, Any]:
 
 
 def _band(name: str) -> dict[str, Any]:
+    """A band object: value = stored x raster:scale + raster:offset, in ``unit`` where it has one."""
     band = BANDS[name]
-    return {
-        "name": name,
-        "gsd": band.native_m,
-        "data_type": "uint16",
-        "raster:scale": 1 / band.scale,
-        "eo:common_name": band.common_name,
-        "eo:center_wavelength": band.wavelength_um,
-    }
+    fields: dict[str, Any] = {"name": name, "gsd": band.native_m, "data_type": "uint16"}
+    if band.kind == "mask":
+        return fields | _meaning(name)
+    fields["raster:scale"] = 1 / band.scale
+    if band.kind == "backscatter":
+        return fields | {"raster:offset": band.offset, "unit": "dB"}
+    return fields | {"eo:common_name": band.common_name, "eo:center_wavelength": band.wavelength_um}
+
+
+def _meaning(mask: str) -> dict[str, Any]:
+    """What the numbers of a mask say: classes, bit fields, or percent."""
+    if mask == "SCL":
+        return {"classification:classes": [_class(v, text) for v, text in SCL_CLASSES.items()]}
+    if mask == "QA60":
+        fields = [
+            {"offset": bit, "length": 1, "name": _slug(text), "classes": [_class(0, f"no {text}"), _class(1, text)]}
+            for bit, text in QA60_BITS.items()
+        ]
+        return {"classification:bitfields": fields}
+    return {"unit": "%"}
+
+
+def _class(value: int, text: str) -> dict[str, Any]:
+    return {"value": value, "name": _slug(text), "description": text}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower())
 
 
 def _providers(simulated: bool, attribution: str) -> list[pystac.Provider]:

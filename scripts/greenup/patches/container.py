@@ -1,20 +1,22 @@
 """The file of one shard: HDF5, one dataset a native resolution, one chunk an image.
 
-    pixels_10, pixels_20, pixels_60   (n, bands, h, w) uint16, as stored by the product (reflectance x 10 000)
-    valid_10, valid_20, valid_60      (n, h, w) uint8, 1 where the product has data in every band
+    pixels_10, pixels_20, pixels_60   (n, bands, h, w) uint16: reflectance x 10 000, (dB + 80) x 500, or a mask's number
+    valid_10, valid_20, valid_60      (n, h, w) uint8, 1 where the product has data in every measured band
     site_id, season, scene_id, time, epsg, west, north, checksum, valid_fraction   (n,)
 
-A resolution stands in the file only if a band has it. Attributes name the bands of each resolution, the patch size, the
-version of this layout, whether the pixels are simulated, their attribution line, and what they were made from. Chunks
-are compressed by bitshuffle with LZ4 (hdf5plugin) and carry Fletcher-32 sums, HDF5's own structures carry theirs, so
-damage is noticed while reading; the BLAKE2b checksum of each row says that an image is the one that was exported.
+A resolution stands in the file only if a band or mask has it. A mask (scene classification and the like) is a band
+among the others of its resolution; where it says nothing it holds `greenup.bands.Band.unknown`. Attributes name the
+bands of each resolution, the patch size, the version of this layout, whether the pixels are simulated, their
+attribution line, and what they were made from. Chunks are compressed by bitshuffle with LZ4 (hdf5plugin) and carry
+Fletcher-32 sums, HDF5's own structures carry theirs, so damage is noticed while reading; the BLAKE2b checksum of each
+row says that an image is the one that was exported.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ import hdf5plugin
 import numpy as np
 import pandas as pd
 
-from greenup.bands import bands_at, native_resolutions
+from greenup.bands import bands_at, measured_of, native_resolutions
 from greenup.errors import UserError
 from greenup.files import checksum
 from greenup.grids import PatchGrid
@@ -44,7 +46,7 @@ DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, Ov
 
 @dataclass(frozen=True)
 class Form:
-    """What all images of a file have in common. ``bands``: measured bands in the exported order.
+    """What all images of a file have in common. ``bands``: bands and masks in the exported order.
 
     ``origin`` names the source and its settings: the same scene id from another source is another image.
     """
@@ -105,9 +107,9 @@ def pixel_checksum(pixels: Pixels) -> str:
     return checksum(*parts)
 
 
-def valid_fraction(pixels: Pixels) -> float:
-    """Share of pixels with data at the finest exported resolution."""
-    return float(pixels.valid[min(pixels.valid)].mean())
+def valid_fraction(pixels: Pixels, bands: Sequence[str]) -> float:
+    """Share of pixels with data at the finest resolution of these bands; masks count only if there is nothing else."""
+    return float(pixels.valid[native_resolutions(measured_of(bands) or bands)[0]].mean())
 
 
 class ShardWriter:

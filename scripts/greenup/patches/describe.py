@@ -55,8 +55,9 @@ def describe_dataset(
     ``ledgers`` and ``pixels``: the files of all shards, in the same order. ``index`` must lie at
     ``<study>/datasets/<dataset>/index.parquet``: its ``file`` column is relative to ``<study>``.
 
-    statistics.json holds ``channels`` (mean, std, p02, p50, p98 of each in stored units, valid pixels only, at native
-    resolution), ``images``, ``sites``, ``seasons`` and ``ledger`` (counts), ``simulated`` and ``attribution``.
+    statistics.json holds ``channels`` (mean, std, p02, p50, p98 of each band and index in stored units, valid pixels
+    only, at native resolution), ``masks`` (of each, pixels by value), ``product``, ``images``, ``sites``, ``seasons``
+    and ``ledger`` (counts), ``simulated`` and ``attribution``.
 
     Raises `UserError` when a shard's files disagree (named) or when the dataset has no image at all.
     """
@@ -87,7 +88,9 @@ def describe_dataset(
     contents = _index(places, pd.concat(parts, ignore_index=True), sites)
     about = {"simulated": form.simulated, "attribution": form.attribution}
     summary = {
+        "product": dataset.imagery.product,
         "channels": histograms.summary(),
+        "masks": histograms.mask_counts(),
         "images": len(contents),
         "sites": int(contents["site_id"].nunique()),
         "seasons": {str(k): int(v) for k, v in contents["season"].value_counts(sort=False).items()},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +23,10 @@ from greenup.config.study import Runtime
 from greenup.errors import UserError
 from greenup.files import atomic_path, write_table
 from greenup.grids import grid_for_site
-from greenup.imagery.base import ImagerySource, SceneMissing
+from greenup.imagery.base import ImagerySource, Pixels, SceneMissing
+from greenup.imagery.patience import Patience
 from greenup.patches.container import Form, Row, pixel_checksum, valid_fraction, writing
-from greenup.patches.fetch import Fetcher, Image, Patience, Progress
+from greenup.patches.fetch import Fetcher, Image, Progress
 from greenup.patches.work import SiteWork, Work, fitting
 from greenup.schemas import LEDGER
 
@@ -169,49 +170,46 @@ def _finish_site(
 ) -> list[Entry]:
     """The entries of one site with what was found or fetched; those that could not be had stay ``chosen``."""
     known = room.load_site(site_id)
-    finished, is_new = [], False
-    try:
-        for entry in entries:
-            if entry.image is None:
-                finished.append(entry)
-                continue
-            is_new |= _obtain(entry.image, known, room, fetcher)
-            finished.append(_settle(entry, known))
-            if progress is not None:
-                progress.step()
-    finally:
-        # Also when the source fails in a way that nobody foresaw: what it gave before is kept.
-        if is_new:
-            with _writable(room.folder, room.folder):
-                room.save_site(site_id, known)
-    return finished
+    wanted: dict[tuple[str, str], Image] = {}
+    for image in (e.image for e in entries if e.image is not None):
+        if image.key in known.rows or image.key in known.missing:
+            continue
+        if (row := room.previous(image.key)) is not None:
+            known.rows[image.key] = row
+        else:
+            # Two seasons of a site may have chosen the same image.
+            wanted.setdefault(image.key, image)
+    images = list(wanted.values())
+    answers = fetcher.read(images) if images else []
+    for image, answer in zip(images, answers, strict=True):
+        _keep(image, answer, known, fetcher.form.bands)
+    if any(isinstance(answer, Pixels | SceneMissing) for answer in answers):
+        with _writable(room.folder, room.folder):
+            room.save_site(site_id, known)
+    # Raised only now: what the source gave beside it is kept.
+    for answer in answers:
+        if isinstance(answer, Exception) and not isinstance(answer, SceneMissing):
+            raise answer
+    if progress is not None:
+        progress.step(sum(e.image is not None for e in entries))
+    return [entry if entry.image is None else _settle(entry, known) for entry in entries]
 
 
-def _obtain(image: Image, known: SiteWork, room: Work, fetcher: Fetcher) -> bool:
-    """Fetch an image unless it or its absence is known; True when something was learnt."""
-    if image.key in known.rows or image.key in known.missing:
-        return False
-    if (row := room.previous(image.key)) is not None:
-        known.rows[image.key] = row
-        return False
-    try:
-        pixels = fetcher.read(image)
-    except SceneMissing as error:
-        known.missing[image.key] = str(error) or "the source has no such scene"
-        return True
-    if pixels is None:
-        return False
-    known.pixels[image.key] = pixels
-    known.rows[image.key] = Row(
-        image.site_id,
-        image.season,
-        image.scene_id,
-        image.time,
-        image.grid,
-        pixel_checksum(pixels),
-        valid_fraction(pixels),
-    )
-    return True
+def _keep(image: Image, answer: Pixels | Exception | None, known: SiteWork, bands: Sequence[str]) -> None:
+    """Note what was learnt of an image."""
+    if isinstance(answer, SceneMissing):
+        known.missing[image.key] = str(answer) or "the source has no such scene"
+    elif isinstance(answer, Pixels):
+        known.pixels[image.key] = answer
+        known.rows[image.key] = Row(
+            image.site_id,
+            image.season,
+            image.scene_id,
+            image.time,
+            image.grid,
+            pixel_checksum(answer),
+            valid_fraction(answer, bands),
+        )
 
 
 def _settle(entry: Entry, known: SiteWork) -> Entry:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from greenup.grids import PatchGrid
-from greenup.imagery.base import ImagerySource, PassingError, Pixels
+from greenup.imagery.base import ImagerySource, PassingError, Pixels, read_many
+from greenup.imagery.patience import Patience
 from greenup.patches.container import Form
-from greenup.randomness import generator
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +37,6 @@ class Image:
         return self.scene_id, self.grid.key
 
 
-@dataclass(frozen=True)
-class Patience:
-    """``attempts`` an image; pauses grow from ``pause_s`` by doubling, each times 0.5..1.5 at random.
-
-    After ``give_up`` images in a row have failed, the source is asked for no more.
-    """
-
-    attempts: int = 4
-    pause_s: float = 2.0
-    give_up: int = 8
-
-
 class Fetcher:
     """Reads images from a source, from several threads if need be, and counts."""
 
@@ -59,34 +47,55 @@ class Fetcher:
         self._in_a_row = 0
         self._lock = threading.Lock()
 
-    def read(self, image: Image) -> Pixels | None:
-        """Pixels of one image; None when it could not be had now. Raises `SceneMissing` when it never will be."""
+    def read(self, images: Sequence[Image]) -> list[Pixels | Exception | None]:
+        """Pixels of images on one grid, in order. None stands for one that could not be had now, `SceneMissing` for one
+        that never will be; any other exception is a fault for the caller to raise when it has kept the rest.
+        """
+        found: list[Pixels | Exception | None] = [None] * len(images)
         with self._lock:
             if self._in_a_row >= self.patience.give_up:
-                self.skipped += 1
-                return None
-        for attempt in range(self.patience.attempts):
-            try:
-                pixels = self.source.read(image.scene_id, image.grid, self.form.bands)
-            except PassingError as error:
-                failure = error
-                if attempt + 1 < self.patience.attempts:
-                    self._pause(image, attempt)
-            else:
-                with self._lock:
-                    self._in_a_row = 0
-                return self.form.check(pixels, f"site {image.site_id}, {image.season}, scene {image.scene_id}")
-        with self._lock:
-            self.failures.append((image, failure))
-            self._in_a_row += 1
-            if self._in_a_row == self.patience.give_up:
-                log.warning("%d images in a row failed: no more are asked for in this job", self._in_a_row)
-        return None
+                self.skipped += len(images)
+                return found
+        waiting, tried = list(range(len(images))), 0
+        failures: dict[int, PassingError] = {}
+        while waiting:
+            answers = read_many(
+                self.source, [images[i].scene_id for i in waiting], images[waiting[0]].grid, self.form.bands
+            )
+            failures = {}
+            for i, answer in zip(waiting, answers, strict=True):
+                if isinstance(answer, PassingError):
+                    failures[i] = answer
+                else:
+                    found[i] = self._checked(images[i], answer)
+            waiting, tried = list(failures), tried + 1
+            if waiting:
+                # One refusal for too many requests says how the others would fare.
+                cause = "quota" if any(e.cause == "quota" for e in failures.values()) else "error"
+                first = images[waiting[0]]
+                if not self.patience.wait(cause, tried, first.site_id, first.season):
+                    break
+        self._count(images, failures)
+        return found
 
-    def _pause(self, image: Image, attempt: int) -> None:
-        # Jobs that were refused together must not come back together, so the draw differs between processes.
-        rng = generator(os.getpid(), "pause", image.site_id, image.season, attempt)
-        time.sleep(self.patience.pause_s * 2**attempt * rng.uniform(0.5, 1.5))
+    def _checked(self, image: Image, answer: Pixels | Exception) -> Pixels | Exception:
+        if isinstance(answer, Exception):
+            return answer
+        try:
+            return self.form.check(answer, f"site {image.site_id}, {image.season}, scene {image.scene_id}")
+        except ValueError as error:
+            return error
+
+    def _count(self, images: Sequence[Image], failures: dict[int, PassingError]) -> None:
+        with self._lock:
+            for i, image in enumerate(images):
+                if i not in failures:
+                    self._in_a_row = 0
+                    continue
+                self.failures.append((image, failures[i]))
+                self._in_a_row += 1
+                if self._in_a_row == self.patience.give_up:
+                    log.warning("%d images in a row failed: no more are asked for in this job", self._in_a_row)
 
     @property
     def lacking(self) -> int:

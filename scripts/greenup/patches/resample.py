@@ -1,14 +1,22 @@
-"""From native resolution to the 10 m grid, and the derived channel NDVI.
+"""From native resolution to the 10 m grid, and the derived channels NDVI and EVI.
 
 Coarse and fine grids share their upper-left corner (`greenup.grids.PatchGrid`), so a coarse pixel covers exactly f x f
 fine ones. Bilinear interpolation between pixel *centres* then keeps everything in place: no shift by half a pixel, no
 stretch of a coarse patch that covers a bit more ground than the fine one.
+
+Reflectance is interpolated; masks (classes, flags) never are: each fine pixel has the value of the coarse pixel it lies
+in. Backscatter is stored in dB on the 10 m grid of its product and so is not resampled here. Whoever averages it, in
+space or over time, should know that a mean of dB is the logarithm of a geometric mean.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import cv2
 import numpy as np
+
+from greenup.bands import BANDS
 
 # Loaders work in processes of their own: OpenCV's threads add nothing on small images, and waiting for threads that
 # stayed in the parent is how forked workers hang.
@@ -29,7 +37,7 @@ def bilinear_to_10m(values: np.ndarray, valid: np.ndarray, factor: int, size_px:
             target[:] = cv2.resize(band, side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
         return out
     weight = cv2.resize(valid.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
-    inside = mask_to_10m(valid, factor, size_px)
+    inside = nearest_to_10m(valid, factor, size_px)
     for band, target in zip(values, out, strict=True):
         known = np.where(valid, band, 0).astype(np.float32)
         blurred = cv2.resize(known, side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
@@ -38,9 +46,9 @@ def bilinear_to_10m(values: np.ndarray, valid: np.ndarray, factor: int, size_px:
     return out
 
 
-def mask_to_10m(valid: np.ndarray, factor: int, size_px: int) -> np.ndarray:
-    """Mask (n, n) of coarse pixels as a (size_px, size_px) mask of the 10 m pixels that lie in them."""
-    return valid.repeat(factor, axis=0).repeat(factor, axis=1)[:size_px, :size_px]
+def nearest_to_10m(values: np.ndarray, factor: int, size_px: int) -> np.ndarray:
+    """Values (..., n, n) of coarse pixels for the 10 m pixels that lie in them: (..., size_px, size_px), same type."""
+    return values.repeat(factor, axis=-2).repeat(factor, axis=-1)[..., :size_px, :size_px]
 
 
 def ndvi(red: np.ndarray, nir: np.ndarray) -> np.ndarray:
@@ -51,3 +59,26 @@ def ndvi(red: np.ndarray, nir: np.ndarray) -> np.ndarray:
     red, nir = red.astype(np.int32), nir.astype(np.int32)
     scaled = np.maximum(nir - red, 0) * np.int32(10_000)
     return (scaled // np.maximum(nir + red, 1)).astype(np.uint16)
+
+
+def evi(blue: np.ndarray, red: np.ndarray, nir: np.ndarray) -> np.ndarray:
+    """EVI of B2, B4 and B8 (any shape, uint16 reflectance x 10 000): cut to 0..1, x 10 000, uint16, fractions cut off.
+
+    2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1) of reflectances (Huete et al. 2002). Over bright clouds the denominator
+    falls to zero and below, where the index means nothing: 0 there.
+    """
+    blue, red, nir = (x.astype(np.int32) for x in (blue, red, nir))
+    # Both sides times 2 x 10 000, so that everything is a whole number; the largest, 3.3e9, fits 32 bits unsigned.
+    below = 2 * nir + 12 * red - 15 * blue + np.int32(20_000)
+    above = np.maximum(nir - red, 0).astype(np.uint32) * np.uint32(50_000)
+    scaled = np.minimum(above // np.maximum(below, 1).astype(np.uint32), np.uint32(10_000))
+    return np.where(below > 0, scaled, 0).astype(np.uint16)
+
+
+INDICES: dict[str, Callable[..., np.ndarray]] = {"NDVI": ndvi, "EVI": evi}
+"""Index -> function of the bands it needs, in the order of `greenup.bands.Band.needs`."""
+
+
+def index_of(name: str, bands: Mapping[str, np.ndarray]) -> np.ndarray:
+    """An index from stored 10 m bands by name (uint16, any shape)."""
+    return INDICES[name](*(bands[b] for b in BANDS[name].needs))

@@ -1,4 +1,7 @@
-"""Per-channel statistics of a dataset in one pass: a histogram of all 65 536 values gives everything exactly."""
+"""Per-channel statistics of a dataset in one pass: a histogram of all 65 536 values gives everything exactly.
+
+Masks hold classes, flags or percent, of which a mean would say little: their values are counted.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from greenup.bands import bands_at
+from greenup.bands import bands_at, indices_of, masks_of, measured_of
 from greenup.imagery.base import Pixels
 from greenup.patches.container import Form
-from greenup.patches.resample import ndvi
+from greenup.patches.resample import index_of
 
 _LEVELS = 65_536
 QUANTILES = {"p02": 0.02, "p50": 0.50, "p98": 0.98}
@@ -19,13 +22,14 @@ QUANTILES = {"p02": 0.02, "p50": 0.50, "p98": 0.98}
 class Histograms:
     """Counts of every stored value (0..65 535) of each channel, over valid pixels at native resolution.
 
-    Channels are the bands of ``form`` in their order, and NDVI where B4 and B8 are there.
+    ``channels``: the measured bands of ``form`` in their order, then the indices that they give; ``masks``: its masks.
     """
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.channels = (*form.bands, "NDVI") if {"B4", "B8"} <= set(form.bands) else form.bands
-        self.counts = {name: np.zeros(_LEVELS, np.int64) for name in self.channels}
+        self.channels = (*measured_of(form.bands), *indices_of(form.bands))
+        self.masks = masks_of(form.bands)
+        self.counts = {name: np.zeros(_LEVELS, np.int64) for name in (*self.channels, *self.masks)}
 
     def add(self, pixels: Pixels) -> None:
         """Count the pixels of one image."""
@@ -33,15 +37,21 @@ class Histograms:
             valid = pixels.valid[m]
             inside = None if valid.all() else valid
             bands = dict(zip(bands_at(self.form.bands, m), pixels.values[m], strict=True))
-            if m == 10 and "NDVI" in self.counts:
-                bands["NDVI"] = ndvi(bands["B4"], bands["B8"])
+            if m == 10:
+                bands |= {name: index_of(name, bands) for name in indices_of(self.form.bands)}
             for name, band in bands.items():
                 values = band.ravel() if inside is None else band[inside]
                 self.counts[name] += np.bincount(values, minlength=_LEVELS)
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Mean, population standard deviation and quantiles of each channel, in stored units (x 10 000)."""
+        """Mean, population standard deviation and quantiles of each channel, in stored units (`Band.stored_as`)."""
         return {name: summarise(self.counts[name]) for name in self.channels}
+
+    def mask_counts(self) -> dict[str, dict[str, int]]:
+        """Of each mask, how many pixels hold which value: mask -> value as text -> count, rising, zeros left out."""
+        return {
+            name: {str(v): int(self.counts[name][v]) for v in np.flatnonzero(self.counts[name])} for name in self.masks
+        }
 
 
 def summarise(counts: np.ndarray) -> dict[str, float]:

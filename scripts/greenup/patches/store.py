@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from greenup.bands import bands_at, check_bands, native_resolutions, sources_of
+from greenup.bands import BANDS, bands_at, check_bands, indices_of, masks_of, native_resolutions, physical, sources_of
 from greenup.errors import UserError
 from greenup.files import read_table
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
 from greenup.patches.container import Row, ShardFile
-from greenup.patches.resample import bilinear_to_10m, mask_to_10m, ndvi
+from greenup.patches.resample import bilinear_to_10m, index_of, nearest_to_10m
 from greenup.schemas import INDEX
 
 # Below the 1 024 open files that most systems allow a process.
@@ -59,25 +59,33 @@ class PatchStore:
 
     # --------------------------------------------------------------------------------------------------- reading
     def read_native(self, site_id: str, season: str) -> tuple[Pixels, PatchGrid]:
-        """All bands of one image at native resolution, and its grid.
+        """All bands and masks of one image at native resolution, as stored, and its grid.
 
         Raises `KeyError` when the dataset has no such image, `UserError` naming the file when that is damaged.
         """
         pixels, row, _ = self._read(site_id, season, None)
         return pixels, row.grid
 
-    def read(self, site_id: str, season: str, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Some channels of one image on the 10 m grid.
+    def read(
+        self, site_id: str, season: str, channels: Sequence[str], *, physical: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Some channels of one image on the 10 m grid: bands, masks, and indices computed of the bands.
 
-        Returns ``image`` (C, H, W) uint16 in the order of ``channels``, stored values (reflectance or NDVI x 10 000),
-        and ``valid`` (H, W) bool. Coarse bands are interpolated bilinearly. A pixel is valid where every product pixel
-        behind its channels has data; invalid pixels are 0 in all channels.
+        Returns ``image`` (C, H, W) in the order of ``channels`` and ``valid`` (H, W) bool. ``image`` holds the stored
+        values, uint16 (reflectance, NDVI and EVI x 10 000; backscatter as (dB + 80) x 500), invalid pixels 0 in all
+        channels. With ``physical`` it is float32: reflectance, index, dB, a mask's own number; invalid pixels NaN.
+
+        Coarse bands are interpolated bilinearly; a mask's pixels are repeated. A pixel is valid where every product
+        pixel behind its bands has data. Masks make no pixel invalid unless nothing but masks is asked for: one that
+        says nothing of a pixel, or that its scene lacks, holds `greenup.bands.Band.unknown` there (0 in SCL, "no
+        data"; 65 535 in the others, NaN if physical).
 
         Raises `KeyError` when the dataset has no such image, `UserError` for a channel that is not stored or a damaged
         file.
         """
         channels = tuple(channels)
         check_bands(channels, "channels")
+        masks = set(masks_of(channels))
         resolutions = native_resolutions(sources_of(channels))
         pixels, row, bands = self._read(site_id, season, resolutions, channels)
         size = row.grid.size_px
@@ -85,33 +93,41 @@ class PatchStore:
         valid = np.ones((size, size), bool)
         for m in resolutions:
             stored = bands_at(bands, m)
-            wanted = [c for c in channels if c in stored]
-            values = pixels.values[m][[stored.index(c) for c in wanted]]
-            if m == 10:
-                valid &= pixels.valid[m]
-            else:
-                values = bilinear_to_10m(values, pixels.valid[m], m // 10, size)
-                valid &= mask_to_10m(pixels.valid[m], m // 10, size)
-            for name, band in zip(wanted, values, strict=True):
-                image[channels.index(name)] = band
-        if "NDVI" in channels:
-            stored = bands_at(bands, 10)
-            red, nir = (pixels.values[10][stored.index(b)] for b in ("B4", "B8"))
-            image[channels.index("NDVI")] = ndvi(red, nir)
+            here = [c for c in channels if c in stored]
+            smooth = [c for c in here if c not in masks]
+            values = pixels.values[m]
+            indices = [c for c in channels if c not in bands] if m == 10 else []
+            if smooth or indices or masks == set(channels):
+                valid &= nearest_to_10m(pixels.valid[m], m // 10, size) if m > 10 else pixels.valid[m]
+            for name in here if m == 10 else masks.intersection(here):
+                band = values[stored.index(name)]
+                if name in masks and not pixels.valid[m].all():
+                    band = np.where(pixels.valid[m], band, np.uint16(BANDS[name].unknown))
+                image[channels.index(name)] = band if m == 10 else nearest_to_10m(band, m // 10, size)
+            if smooth and m > 10:
+                picked = values[[stored.index(c) for c in smooth]]
+                for name, band in zip(smooth, bilinear_to_10m(picked, pixels.valid[m], m // 10, size), strict=True):
+                    image[channels.index(name)] = band
+            for name in indices:
+                image[channels.index(name)] = index_of(name, dict(zip(stored, values, strict=True)))
+        if physical:
+            return _physical(image, valid, channels), valid
         if not valid.all():
             image[:, ~valid] = 0
         return image, valid
 
-    def read_many(self, keys: Sequence[tuple[str, str]], channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """`read` of several (site_id, season): images (N, C, H, W) uint16 and masks (N, H, W) bool, in that order."""
+    def read_many(
+        self, keys: Sequence[tuple[str, str]], channels: Sequence[str], *, physical: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`read` of several (site_id, season): images (N, C, H, W) and masks (N, H, W) bool, in that order."""
         if not keys:
             raise ValueError("no keys given")
         # Shard after shard, whatever the order asked for.
-        first = self.read(*keys[0], channels)
-        images = np.empty((len(keys), *first[0].shape), np.uint16)
+        first = self.read(*keys[0], channels, physical=physical)
+        images = np.empty((len(keys), *first[0].shape), first[0].dtype)
         valid = np.empty((len(keys), *first[1].shape), bool)
         for i in np.argsort([self._file_of[self._locate(*k)] for k in keys], kind="stable"):
-            images[i], valid[i] = self.read(*keys[i], channels)
+            images[i], valid[i] = self.read(*keys[i], channels, physical=physical)
         return images, valid
 
     def row(self, site_id: str, season: str) -> Row:
@@ -123,7 +139,7 @@ class PatchStore:
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """Measured bands of the dataset, in the exported order."""
+        """Bands and masks of the dataset, in the exported order."""
         self._check_process()
         with self._lock:
             return self._open(0).form.bands
@@ -150,7 +166,7 @@ class PatchStore:
                     "the index is older than the pixel file: run the workflow again",
                 )
             bands = file.form.bands
-            known = (*bands, "NDVI") if {"B4", "B8"} <= set(bands) else bands
+            known = (*bands, *indices_of(bands))
             for channel in channels:
                 if channel not in known:
                     raise UserError(
@@ -193,3 +209,13 @@ class PatchStore:
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
         self._forget()
+
+
+def _physical(image: np.ndarray, valid: np.ndarray, channels: tuple[str, ...]) -> np.ndarray:
+    """Stored values (C, H, W) as float32 in physical units, NaN where invalid."""
+    out = np.empty(image.shape, np.float32)
+    for name, band, target in zip(channels, image, out, strict=True):
+        target[:] = physical(band, name)
+    if not valid.all():
+        out[:, ~valid] = np.nan
+    return out

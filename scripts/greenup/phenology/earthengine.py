@@ -188,22 +188,34 @@ def _sample(
     """Values of all bands at the sites, batch by batch in their order, as ``parse`` makes them; ``values`` a site."""
     import ee
 
+    from greenup.imagery.base import PassingError
+    from greenup.imagery.earthengine.errors import Refused, TookTooLong, computed, translated
+    from greenup.imagery.earthengine.login import slots
+    from greenup.imagery.patience import Patience, patiently
+
     lon, lat = sites["lon"].tolist(), sites["lat"].tolist()
     size = max(1, min(SITES_A_REQUEST, VALUES_A_REQUEST // values))
+    budget = slots()
 
     def ask(first: int, after: int) -> list[Mapping[str, Any]]:
         points = ee.FeatureCollection(
             [ee.Feature(ee.Geometry.Point([lon[i], lat[i]]), {"at": i}) for i in range(first, after)]
         )
+        # No scale or projection: the product's own pixels. Masked values give no property at all.
+        expression = image.reduceRegions(collection=points, reducer=ee.Reducer.first())
+
+        def once() -> list[Mapping[str, Any]]:
+            with budget.one(), translated(what):
+                return computed(expression)["features"]
+
         try:
-            # No scale or projection: the product's own pixels. Masked values give no property at all.
-            return image.reduceRegions(collection=points, reducer=ee.Reducer.first()).getInfo()["features"]
-        except (ee.EEException, TimeoutError) as error:
-            if after - first > 1 and (isinstance(error, TimeoutError) or _TOO_MUCH.search(str(error))):
+            return patiently(once, Patience(), what, first, unless=(TookTooLong,) if after - first > 1 else ())
+        except (PassingError, Refused) as error:
+            if after - first > 1 and (isinstance(error, TookTooLong) or _TOO_MUCH.search(str(error))):
                 middle = (first + after) // 2
                 return ask(first, middle) + ask(middle, after)
             raise UserError(
-                f"{what}: Earth Engine could not sample it: {error}",
+                error.message if isinstance(error, Refused) else f"Earth Engine: {error}",
                 "check the name of the collection, its years and the account's quota, then run again",
             ) from error
 

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from greenup.config.seasons import CalendarSeasons, CustomSeasons, WindowSeasons
-from greenup.errors import UserError
 from greenup.phenology.intervals import Days, Intervals, Ints
 from greenup.schemas import SEASONS
 
@@ -24,8 +23,7 @@ def calendar_windows(sites: pd.DataFrame, rule: CalendarSeasons, years: tuple[in
     """Windows round the same four days everywhere: of every year, or of one year with the year before to fall back on.
 
     With ``year`` the four windows follow one another: winter belongs to the year before where its day comes after
-    autumn's (2020-12-21, 2021-03-20, 2021-06-21, 2021-09-22). Raises `UserError` for a fallback without a year: all
-    years are searched first then, and none is left.
+    autumn's (2020-12-21, 2021-03-20, 2021-06-21, 2021-09-22).
     """
     middles = [getattr(rule, season) for season in SEASONS]
     season = np.arange(len(SEASONS))[None, :]
@@ -40,11 +38,6 @@ def calendar_windows(sites: pd.DataFrame, rule: CalendarSeasons, years: tuple[in
         if rule.fallback:
             middle_year = middle_year - np.array([0, 1])
             choice = np.array([0, 1])
-    elif rule.fallback:
-        raise UserError(
-            "season rule 'calendar': fallback has no effect without a year: every searched year comes first",
-            "add the year, e.g. year: 2021, or drop fallback",
-        )
     else:
         middle_year = _years_round(years, rule.days)[None, :]
     year, first, middle, last = _around(middles, middle_year, rule.days)

@@ -10,12 +10,20 @@ import timm
 import torch
 
 import greenup
+from greenup.bands import BANDS
 from greenup.config import Model
 from greenup.pretrain.preprocess import Preprocess
 from greenup.pretrain.product import how_to_load
 
 SMOKE_SITES = 1000
 """Below this many sites a training is called a smoke test: it shows that things run, not what a method can do."""
+
+
+_TRAINED_ON = {
+    "s2_l2a": "Level-2A surface reflectance without a cloud mask in the pixels; not for Level-1C",
+    "s2_l1c": "Level-1C reflectance at the top of the atmosphere without a cloud mask in the pixels; not for Level-2A",
+    "s1_grd": "Sentinel-1 GRD backscatter in dB, speckle and all; not for terrain-corrected gamma nought",
+}
 
 
 def describe(
@@ -37,6 +45,8 @@ def describe(
         "features": width,
         "channels": list(model.channels),
         "dataset": model.dataset,
+        # Statistics written before there were other products do not name theirs.
+        "product": statistics.get("product", "s2_l2a"),
         "sites": sites,
         "training_sites": training_sites,
         "images": images,
@@ -79,13 +89,13 @@ def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict
         "",
         "## Input",
         "",
-        f"Stored values (reflectance x 10 000, NDVI x 10 000) at 10 m, {size} (centre crop, or resized up), scaled as "
+        f"Stored values at 10 m, {size} (centre crop, or resized up), scaled as "
         f"`(x - mean) / std` (`{preprocess.input_scale}`), channels in this order:",
         "",
-        "| channel | mean | std |",
-        "|---|---|---|",
+        "| channel | stored as | mean | std |",
+        "|---|---|---|---|",
         *(
-            f"| {c} | {m:.2f} | {s:.2f} |"
+            f"| {c} | {BANDS[c].stored_as} | {m:.2f} | {s:.2f} |"
             for c, m, s in zip(preprocess.channels, preprocess.mean, preprocess.std, strict=True)
         ),
         "",
@@ -125,7 +135,7 @@ def _limits(about: Mapping[str, Any], random: bool) -> list[str]:
     if random:
         limits.append("- Nothing was learned: these weights only tell what the architecture gives by itself.")
     else:
-        limits.append("- Trained on Level-2A surface reflectance without a cloud mask in the pixels; not for Level-1C.")
+        limits.append(f"- Trained on {_TRAINED_ON[about['product']]}.")
         limits.append("- The projection heads are left out: this is the encoder whose features are evaluated.")
     if about["simulated"]:
         limits.append("- Simulated images: of no use on real ones.")

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from greenup.errors import UserError
 from greenup.pretrain.preprocess import fill_invalid
-from greenup.pretrain.views import draw_dates, seco_views
+from greenup.pretrain.views import decibel_steps, draw_dates, seco_views
 from greenup.randomness import generator, stable_hash
 
 HELD_OUT_AT_LEAST = 16
@@ -138,6 +138,7 @@ class SiteViews(Dataset):
     ) -> None:
         self.sites, self.open_store, self.channels = sites, open_store, tuple(channels)
         self.crop_px, self.crop_scale, self.seed = crop_px, crop_scale, seed
+        self._decibels = decibel_steps(self.channels)
         self._store: Store | None = None
 
     def __len__(self) -> int:
@@ -152,7 +153,7 @@ class SiteViews(Dataset):
             rng = generator(self.seed, "held-out", site.site_id)
         dates = draw_dates(len(site.seasons), rng)
         images = {d: self._image(site, site.seasons[d]) for d in set(dates)}
-        return seco_views([images[d] for d in dates], self.crop_px, self.crop_scale, rng)
+        return seco_views([images[d] for d in dates], self.crop_px, self.crop_scale, rng, self._decibels)
 
     def _image(self, site: Site, season: str) -> np.ndarray:
         if self._store is None:

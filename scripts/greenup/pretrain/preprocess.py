@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from greenup.bands import BANDS
+from greenup.bands import BANDS, check_bands
 from greenup.config import Model
 from greenup.errors import UserError
 
@@ -19,9 +19,15 @@ from greenup.errors import UserError
 class Preprocess:
     """``(x - mean) / std`` per channel on stored values, then a centre crop (or a bilinear resize up) to ``size_px``.
 
-    ``mean`` and ``std`` are in stored units (reflectance x 10 000). ``input_scale`` is the name of the choice that gave
-    them: ``standardise`` (of the dataset), ``reflectance`` (0 and 10 000) or ``published_255`` (0 and 255: the released
-    SSL4Eco code divides stored values by 255, since the OpenCV ``ToTensor`` it uses does so to every image above 1).
+    ``mean`` and ``std`` are in stored units (`greenup.bands.Band.stored_as`). ``input_scale`` is the name of the choice
+    that gave them:
+
+    - ``standardise``: of the dataset, channel by channel; for reflectance and dB alike.
+    - ``reflectance``: 0 and 10 000, what the band registry says the number means. Backscatter has no reflectance: the
+      network would see dB, numbers of -30 .. 0 where reflectance gives 0 .. 1.
+    - ``published_255``: 0 and 255: the released SSL4Eco code divides stored values by 255, since the OpenCV
+      ``ToTensor`` it uses does so to every image above 1. Of Sentinel-2 only; refused for backscatter.
+
     ``size_px`` None leaves the size alone.
     """
 
@@ -39,13 +45,21 @@ class Preprocess:
     def from_model(cls, model: Model, statistics: Mapping[str, Any]) -> Preprocess:
         """What this model's configuration and its dataset's statistics.json ask for.
 
-        Raises `UserError` when the statistics lack a channel or hold a deviation that cannot be divided by.
+        Raises `UserError` for a channel that is a mask, when the scaling does not fit the channels, and when the
+        statistics lack a channel or hold a deviation that cannot be divided by.
         """
+        check_bands(model.channels, "channels", masks=False)
         n = len(model.channels)
         if model.input_scale == "published_255":
+            if radar := [c for c in model.channels if BANDS[c].kind == "backscatter"]:
+                raise UserError(
+                    f"input_scale: published_255 is how SSL4Eco's code scales Sentinel-2; {radar[0]!r} is backscatter",
+                    "write input_scale: standardise",
+                )
             mean, std = [0.0] * n, [255.0] * n
         elif model.input_scale == "reflectance":
-            mean, std = [0.0] * n, [BANDS[c].scale for c in model.channels]
+            bands = [BANDS[c] for c in model.channels]
+            mean, std = [-b.offset * b.scale for b in bands], [float(b.scale) for b in bands]
         else:
             known = statistics["channels"]
             for channel in model.channels:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 
 from greenup.config.data import Scenes
-from greenup.grids import grid_for_site
 from greenup.imagery import ImagerySource
+from greenup.scenes.candidates import find_candidates
+from greenup.scenes.pick import KEY, ORDERS, best, over_patches
 from greenup.schemas import SCENES, SEASONS
-
-_ORDERS: dict[str, tuple[list[str], list[bool], str]] = {
-    "cloud": (["cloud", "distance"], [True, True], "least cloud"),
-    "mid": (["distance", "cloud"], [True, True], "nearest to mid-season"),
-    "recent": (["time", "cloud"], [False, True], "latest"),
-}
-"""Sort keys, whether ascending, and the words for the reason. Equals are ordered by scene_id."""
-
-_KEY = ["site_id", "season"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,58 +27,40 @@ def choose_scenes(
     size_px: int,
     native_m: list[int] | tuple[int, ...],
     names: Sequence[str] | None = None,
+    has_cloud: bool = True,
 ) -> pd.DataFrame:
     """The `SCENES` table: a row for each of ``sites`` and each season, chosen or not.
 
     ``sites``: rows of the `SITES` table (one shard). ``seasons``: the `INTERVALS` table, of these sites or of the whole
     dataset. ``names``: the seasons of the dataset, by default those in ``seasons``: a site without dates has a row
     *no_season* for each (a dataset without intervals names no season and gives no rows). ``source`` is searched once.
-    Patches are ``size_px`` pixels of 10 m a side with bands of ``native_m`` (m); sources that measure cloud over the
-    patch need their grids.
+    Patches are ``size_px`` pixels of 10 m a side with bands of ``native_m`` (m). ``has_cloud``: whether clouds matter
+    to these images; for radar ``scenes.max_cloud`` is not looked at, and order cloud means nearest to mid-season.
 
-    Scenes below ``scenes.max_cloud`` are candidates, ordered by ``scenes.order`` (SSL4Eco's appendix A-1 takes the
-    least cloud, its A-3 the nearest to mid-season, SeCo and SSL4EO-S12 the latest). Those of an interval with
-    ``choice`` 1 stand back behind all of choice 0. A scene that lies in two seasons of a site, as on the day where they
-    meet, stands for the one whose middle is nearer, so that no image stands for two seasons.
+    Scenes below ``scenes.max_cloud`` are candidates, ordered by ``scenes.order`` (`greenup.scenes.pick.ORDERS`). Those
+    of an interval with ``choice`` 1 stand back behind all of choice 0. A scene that lies in two seasons of a site, as
+    on the day where they meet, stands for the one whose middle is nearer, so that no image stands for two seasons. With
+    ``scenes.cloud_of: patch`` the cloud is measured over the patch, for the best candidates only
+    (`greenup.scenes.pick.best`); raises `UserError` for a source that cannot. Radar has a further column ``orbit``.
     """
+    native_m = tuple(native_m)
     sites = sites.reset_index(drop=True)
-    rows = _rows(sites, season_names(seasons["season"] if names is None else names))
+    rows = rows_of(sites, season_names(seasons["season"] if names is None else names))
     if rows.empty:
-        return SCENES.check(pd.DataFrame({c.name: [] for c in SCENES.columns}), "scenes")
+        return finished(pd.DataFrame({c.name: [] for c in SCENES.columns}))
     intervals = seasons[seasons["site_id"].isin(sites["site_id"])].reset_index(drop=True)
     intervals = intervals.astype({"site_id": "string", "season": "string"})
-    found = _search(sites, intervals, source, size_px, tuple(native_m))
-    found = found.assign(clear=found["cloud"] < scenes.max_cloud)
-    by, ascending, words = _ORDERS[scenes.order]
-    best = (
-        found[found["clear"]]
-        .sort_values(["choice", *by, "scene_id"], ascending=[True, *ascending, True], kind="stable")
-        .drop_duplicates(_KEY)
-        .assign(chosen=True)
+    measure = over_patches(source, sites, size_px, native_m) if has_cloud and scenes.cloud_of == "patch" else None
+    found = find_candidates(sites, intervals, source, size_px, native_m, has_cloud=has_cloud)
+    order = ORDERS[scenes.order if has_cloud or scenes.order == "recent" else "mid"]
+    max_cloud = scenes.max_cloud if has_cloud else None
+    taken, counts = best(found, order, max_cloud, measure, threads=getattr(source, "requests", 1))
+    table = with_status(rows, with_orbit(taken, source, has_cloud), counts).merge(
+        _nights(intervals), on=KEY, how="left"
     )
-    counts = found.groupby(_KEY).agg(candidates=("scene_id", "size"), clear=("clear", "sum"), least=("cloud", "min"))
-    table = (
-        rows.merge(best.drop(columns="clear"), on=_KEY, how="left")
-        .merge(counts.reset_index(), on=_KEY, how="left")
-        .merge(_nights(intervals), on=_KEY, how="left")
-    )
-    table["candidates"] = table["candidates"].fillna(0).astype("int64")
-    table["clear"] = table["clear"].fillna(0).astype("int64")
-    # In this order, each state overrides the one before.
-    status = np.full(len(table), "cloudy", dtype=object)
-    status[(table["candidates"] == 0).to_numpy()] = "no_scene"
-    status[table["days"].isna().to_numpy()] = "no_season"
-    status[table["chosen"].notna().to_numpy()] = "chosen"
-    table["status"] = status
-    table["reason"] = _reasons(table, scenes.max_cloud, words)
-    counted = table["status"].value_counts()
-    _log.info("scenes: %s", ", ".join(f"{n} {name}" for name, n in _in_order(counted)))
-    return SCENES.check(table[[c.name for c in SCENES.columns]], "scenes")
-
-
-def _in_order(counted: pd.Series) -> list[tuple[str, int]]:
-    """Status and number, in the order in which a reader wants them."""
-    return [(s, int(counted[s])) for s in ("chosen", "cloudy", "no_scene", "no_season") if s in counted]
+    table.loc[table["days"].isna(), "status"] = "no_season"
+    table["reason"] = _reasons(table, order.words, max_cloud, measured=measure is not None)
+    return finished(table)
 
 
 def season_names(names: Iterable[str]) -> list[str]:
@@ -94,64 +69,77 @@ def season_names(names: Iterable[str]) -> list[str]:
     return sorted(names, key=SEASONS.index) if set(names) <= set(SEASONS) else names
 
 
-def _rows(sites: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def rows_of(sites: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Every site with every season, in the order of both."""
     return pd.DataFrame(
-        {"site_id": np.repeat(sites["site_id"].to_numpy(dtype=object), len(names)), "season": names * len(sites)}
+        {"site_id": np.repeat(sites["site_id"].to_numpy(dtype=object), len(names)), "season": list(names) * len(sites)}
     ).astype("string")
+
+
+def with_status(rows: pd.DataFrame, taken: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` with the scenes taken, their counts (`greenup.scenes.pick.best`) and a status: chosen where one was
+    taken, cloudy where all candidates were left, no_scene where there was none."""
+    text = {"site_id": "string", "season": "string"}
+    table = rows.merge(taken.assign(status="chosen").astype(text), on=KEY, how="left")
+    table = table.merge(counts.astype(text), on=KEY, how="left")
+    for name in ("candidates", "clear", "measured"):
+        table[name] = table[name].fillna(0).astype("int64")
+    left = pd.Series(np.where(table["candidates"] > 0, "cloudy", "no_scene"), index=table.index)
+    table["status"] = table["status"].astype("object").where(table["status"].notna(), left)
+    return table
+
+
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """The `SCENES` table of rows that have all of its columns, with ``orbit`` where they have it; counts are logged."""
+    counted = table["status"].value_counts()
+    _log.info("scenes: %s", ", ".join(f"{n} {name}" for name, n in counted.items()) or "no site has a season")
+    columns = [c.name for c in SCENES.columns] + (["orbit"] if "orbit" in table else [])
+    return SCENES.check(table[columns], "scenes")
+
+
+def with_orbit(taken: pd.DataFrame, source: ImagerySource, has_cloud: bool) -> pd.DataFrame:
+    """Scenes taken; those of radar with the direction of their orbit (ascending, descending), asked of the source where
+    its search does not tell: from the other side a place is another image."""
+    if has_cloud or "orbit" in taken or not hasattr(source, "orbit"):
+        return taken
+    scenes = taken["scene_id"].unique()
+    with ThreadPoolExecutor(max(1, getattr(source, "requests", 1))) as pool:
+        orbits = dict(zip(scenes, pool.map(source.orbit, scenes), strict=True))
+    return taken.assign(orbit=taken["scene_id"].map(orbits).astype("string"))
+
+
+def limit_words(max_cloud: float | None, measured: bool) -> str:
+    """`` below 20 % cloud over the patch``; nothing where cloud does not count."""
+    if max_cloud is None:
+        return ""
+    return f" below {max_cloud:g} % cloud{' over the patch' if measured else ''}"
+
+
+def why_cloudy(table: pd.DataFrame, limit: str) -> pd.Series:
+    """Why none of a season's candidates was taken, with the least cloud found."""
+    total, least = table["candidates"].astype(str), table["least"].astype("float64").round(1)
+    cloudy = "none" + limit + " (" + total + " candidates); the least is " + least.map("{:g} %".format)
+    return cloudy.where(least.notna(), "no candidate of " + total + " tells its cloud")
 
 
 def _nights(intervals: pd.DataFrame) -> pd.DataFrame:
     """Of each site and season that has intervals: their days, and on how many of them the sun does not rise."""
     days = (intervals["last"] - intervals["first"]).dt.days + 1
-    return intervals.assign(days=days).groupby(_KEY, as_index=False)[["days", "dark_days"]].sum()
+    return intervals.assign(days=days).groupby(KEY, as_index=False)[["days", "dark_days"]].sum()
 
 
-def _search(
-    sites: pd.DataFrame, intervals: pd.DataFrame, source: ImagerySource, size_px: int, native_m: tuple[int, ...]
-) -> pd.DataFrame:
-    """All scenes inside the intervals, once for each season of a site, with days_from_middle and distance (days)."""
-    columns = [*_KEY, "scene_id", "time", "cloud", "cloud_of", "choice", "days_from_middle", "distance"]
-    if intervals.empty:
-        return pd.DataFrame({c: pd.Series(dtype="float64" if c == "cloud" else "object") for c in columns})
-    searched = sites[sites["site_id"].isin(intervals["site_id"])].reset_index(drop=True)
-    grids = [
-        grid_for_site(lon, lat, size_px, native_m) for lon, lat in zip(searched["lon"], searched["lat"], strict=True)
-    ]
-    found = source.search(searched, intervals, grids)
-    found = found.astype({"site_id": "string", "season": "string", "scene_id": "string", "cloud_of": "string"})
-    found["cloud"] = found["cloud"].astype("float64")
-    found["time"] = pd.to_datetime(found["time"], utc=True).astype("datetime64[us, UTC]")
-    bounds = intervals[[*_KEY, "first", "middle", "last", "choice"]].copy()
-    for name in ("first", "middle", "last"):
-        bounds[name] = bounds[name].astype("datetime64[us]").dt.tz_localize("UTC")
-    # Of a site and season's intervals, which never overlap, the one that began last before the scene.
-    found = pd.merge_asof(
-        found.sort_values(["time", "scene_id"], kind="stable"),
-        bounds.sort_values("first", kind="stable"),
-        left_on="time",
-        right_on="first",
-        by=_KEY,
-    )
-    # The last day is included, all of it.
-    found = found[found["time"] < found["last"] + pd.Timedelta(days=1)].drop_duplicates([*_KEY, "scene_id"])
-    # A middle day stands for its noon.
-    found["days_from_middle"] = (found["time"] - found["middle"] - pd.Timedelta(hours=12)) / pd.Timedelta(days=1)
-    found["distance"] = found["days_from_middle"].abs()
-    nearest = found.sort_values(["choice", "distance", "season"], kind="stable").drop_duplicates(
-        ["site_id", "scene_id"]
-    )
-    return nearest[columns].reset_index(drop=True)
-
-
-def _reasons(table: pd.DataFrame, max_cloud: float, words: str) -> np.ndarray:
+def _reasons(table: pd.DataFrame, words: str, max_cloud: float | None, *, measured: bool) -> np.ndarray:
     """Why each row is what it is, in words."""
-    limit = f"{max_cloud:g} % cloud"
-    total, clear = table["candidates"].astype(str), table["clear"].astype(str)
-    least = table["least"].astype("float64").round(1)
-    chosen = f"{words} of those below {limit} (" + clear + " of " + total + " candidates)"
+    limit = limit_words(max_cloud, measured)
+    total = table["candidates"].astype(str)
+    if max_cloud is None:
+        chosen = words + " of " + total + " candidates"
+    elif measured:
+        chosen = words + " of those" + limit + " (" + table["measured"].astype(str) + " of " + total
+        chosen = chosen + " candidates measured)"
+    else:
+        chosen = words + " of those" + limit + " (" + table["clear"].astype(str) + " of " + total + " candidates)"
     second = chosen + "; from the second choice of days, the first has none"
-    cloudy = f"none below {limit} (" + total + " candidates); the least is " + least.map("{:g} %".format)
-    unknown = "no candidate of " + total + " tells its cloud"
     none = pd.Series("no scene in the archive in these days", index=table.index)
     days, dark, choice = (table[name].fillna(0).astype("int64") for name in ("days", "dark_days", "choice"))
     some_dark = none + "; polar night on " + dark.astype(str) + " of the " + days.astype(str)
@@ -159,12 +147,11 @@ def _reasons(table: pd.DataFrame, max_cloud: float, words: str) -> np.ndarray:
         [
             (table["status"] == "chosen") & (choice > 0),
             table["status"] == "chosen",
-            (table["status"] == "cloudy") & least.notna(),
             table["status"] == "cloudy",
             (table["status"] == "no_scene") & (dark == days),
             (table["status"] == "no_scene") & (dark > 0),
             table["status"] == "no_scene",
         ],
-        [second, chosen, cloudy, unknown, none + ": polar night on all of them", some_dark, none],
+        [second, chosen, why_cloudy(table, limit), none + ": polar night on all of them", some_dark, none],
         "the season rule gives this site no such season",
     )

@@ -6,7 +6,16 @@ import logging
 
 import pandas as pd
 
-from greenup.config.sites import CitySites, EcoregionSites, GridSites, PointSites, Sites, UniformSites
+from greenup.config.sites import (
+    CitySites,
+    DatasetSites,
+    EcoregionSites,
+    GridSites,
+    PointSites,
+    Sites,
+    UniformSites,
+)
+from greenup.errors import UserError
 from greenup.schemas import SITES
 from greenup.sites.attributes import add_attributes
 from greenup.sites.cities import sample_cities
@@ -20,15 +29,20 @@ from greenup.sites.uniform import sample_uniform
 _log = logging.getLogger(__name__)
 
 
-def sample_sites(name: str, sites: Sites, data: SiteData, *, shards: int, seed: int) -> pd.DataFrame:
+def sample_sites(
+    name: str, sites: Sites, data: SiteData, *, shards: int, seed: int, taken: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The sites of dataset ``name`` in spatial order, as the `SITES` table.
 
     ``sites`` is the dataset's block, ``data`` the files behind land, regions of stratification and attributes;
     ``shards`` the number of equal runs of rows. The same (name, block, data, seed) gives the same places whatever the
-    number of shards. Raises `UserError` for an empty shard, a region with too little land or room, and files that are
-    wrong.
+    number of shards. For sampler dataset ``taken`` is the `SITES` table of the other dataset, which is handed on as it
+    is, ids, attributes and shards. Raises `UserError` for an empty shard, a region with too little land or room, files
+    that are wrong, and a table taken that has another number of shards.
     """
     match sites:
+        case DatasetSites():
+            return _take(name, sites, taken, shards)
         case GridSites():
             table = sample_grid(name, sites, data, seed=seed)
         case CitySites():
@@ -44,3 +58,15 @@ def sample_sites(name: str, sites: Sites, data: SiteData, *, shards: int, seed: 
     table = add_attributes(order_and_shard(name, table, shards), data)
     _log.info("%s: %d sites in %d shards, %d strata", name, len(table), shards, table["stratum"].nunique())
     return SITES.check(table, f"sites of {name}")
+
+
+def _take(name: str, sites: DatasetSites, taken: pd.DataFrame | None, shards: int) -> pd.DataFrame:
+    if taken is None:
+        raise TypeError("sampler dataset takes the sites table of the other dataset")
+    if (theirs := int(taken["shard"].max()) + 1) != shards:
+        raise UserError(
+            f"dataset {name}: the sites of {sites.dataset} lie in {theirs} shards, not in {shards}",
+            f"write shards: {theirs}",
+        )
+    _log.info("%s: the %d sites of %s in %d shards", name, len(taken), sites.dataset, shards)
+    return SITES.check(taken, f"sites of {name}")

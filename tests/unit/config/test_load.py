@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from greenup.bands import S2_L2A
-from greenup.config import Study, load_study, parse, resolve
+from greenup.bands import S2_L1C, S2_L2A
+from greenup.config import Dataset, Study, load_study, parse, resolve
 from greenup.config.data import MiniatureImagery
 from greenup.config.load import LIBRARY, merge
 from greenup.config.seasons import QuarterSeasons, WindowSeasons
@@ -193,7 +193,7 @@ MISTAKES = {
     ),
     "kind not said": (
         "{study: x, datasets: {mine: {sites: {spacing_km: 3}}}}",
-        ["datasets.mine.sites.sampler: this key is missing", "cities, ecoregion, grid, points, uniform"],
+        ["datasets.mine.sites.sampler: this key is missing", "cities, dataset, ecoregion, grid, points, uniform"],
     ),
     "unknown band": (
         "{study: x, datasets: {ssl4eco: {patches: {bands: [B02, B3]}}}}",
@@ -448,3 +448,186 @@ def test_scale_is_the_papers_study_on_the_miniature_earth():
     for name, dataset in paper.datasets.items():
         for key in ("sites", "seasons", "scenes", "patches", "shards"):
             assert getattr(scale.datasets[name], key) == getattr(dataset, key), (name, key)
+
+
+# ------------------------------------------------------------------------------------------- products, bands and pairs
+def _archive(product: str, **patches) -> str:
+    return yaml.safe_dump(
+        {
+            "study": "x",
+            "datasets": {
+                "d": {
+                    "sites": {"sampler": "grid"},
+                    "seasons": {"rule": "calendar"},
+                    "imagery": {"source": "archive", "path": "a", "product": product},
+                    "patches": patches,
+                }
+            },
+        }
+    )
+
+
+class TestBands:
+    @pytest.mark.parametrize(
+        ("product", "bands"),
+        [("s2_l2a", S2_L2A), ("s2_l1c", S2_L1C), ("s1_grd", ("VV", "VH"))],
+    )
+    def test_are_those_of_the_product_where_none_are_written(self, product, bands):
+        loaded = study(_archive(product, size_px=64)).datasets["d"]
+        assert loaded.patches.bands == study(_archive(product)).datasets["d"].patches.bands == bands
+        assert parse(Dataset, loaded.model_dump_json()) == loaded
+
+    def test_written_ones_stay_and_an_empty_key_takes_them_back(self):
+        text = "{study: x, every_dataset: {patches: {bands: [B2, SCL]}}, datasets: {ssl4eco: %s, seco: }}"
+        loaded = study(text % "{patches: {bands: }}")
+        assert loaded.datasets["seco"].patches.bands == ("B2", "SCL")
+        assert loaded.datasets["ssl4eco"].patches.bands == S2_L2A
+
+    @pytest.mark.parametrize(
+        ("product", "bands", "parts"),
+        [
+            ("s2_l2a", ["B2", "B10"], ["datasets.d.patches: bands: product s2_l2a has no band 'B10'", "s2_l1c"]),
+            ("s2_l1c", ["SCL"], ["datasets.d.patches: bands: product s2_l1c has no band 'SCL'", "s2_l2a"]),
+            ("s1_grd", ["VV", "B4"], ["product s1_grd has no band 'B4'", "it has VV, VH"]),
+        ],
+    )
+    def test_of_another_product_are_refused(self, product, bands, parts):
+        said = refusal(_archive(product, bands=bands))
+        for part in [*parts, "\n  mend: leave it out"]:
+            assert part in said
+
+    def test_of_the_miniature_earth_are_those_that_it_renders(self):
+        text = "{study: x, every_dataset: {imagery: {source: miniature}, patches: {bands: [%s]}}, datasets: {seco: }}"
+        assert study(text % "B2, SCL").datasets["seco"].patches.bands == ("B2", "SCL")
+        said = refusal(text % "B2, CSPLUS")
+        assert "every_dataset.patches: bands: imagery source 'miniature' has no 'CSPLUS'" in said
+
+    @pytest.mark.parametrize(
+        ("channels", "bands", "parts"),
+        [
+            (
+                "[B4, NDVI]",
+                "[B2, B4]",
+                ["'B8', which NDVI is computed of, is not exported", "add it to datasets.ssl4eco"],
+            ),
+            ("[EVI]", "[B4, B8]", ["'B2', which EVI is computed of, is not exported by dataset 'ssl4eco'"]),
+            ("[VV]", "[B2]", ["'VV' is not exported", "s2_l2a has no such band: choose from B2"]),
+            ("[B4, SCL]", "[B4, SCL]", ["models.seco_eco.channels: 'SCL' is a mask"]),
+        ],
+    )
+    def test_channels_must_be_exported(self, channels, bands, parts):
+        said = refusal(
+            f"{{study: x, datasets: {{ssl4eco: {{patches: {{bands: {bands}}}}}}},"
+            f" models: {{seco_eco: {{channels: {channels}}}}}}}"
+        )
+        for part in parts:
+            assert part in said
+
+    def test_indices_of_exported_bands_are_channels(self):
+        text = "{study: x, datasets: {ssl4eco: {patches: {bands: [B2, B4, B8]}}}, models: {seco_eco: {channels: %s}}}"
+        assert study(text % "[EVI, NDVI, B4]").models["seco_eco"].channels == ("EVI", "NDVI", "B4")
+
+
+PAIRED = "{study: x, datasets: {ssl4eo_s12: %s, ssl4eo_s12_s1: %s}}"
+
+PAIR_MISTAKES = {
+    "sites of an unknown dataset": (
+        "{study: x, datasets: {ssl4eo_s12_s1: }}",
+        ["datasets.ssl4eo_s12_s1.sites.dataset: dataset 'ssl4eo_s12' is not in this study", "name it under datasets:"],
+    ),
+    "pair with an unknown dataset": (
+        "{study: x, datasets: {ssl4eo_s12: {scenes: {pair_with: sco}}, seco: }}",
+        ["datasets.ssl4eo_s12.scenes.pair_with: dataset 'sco' is not in this study", "choose from: seco"],
+    ),
+    "sites in a circle": (
+        "{study: x, datasets: {a: {sites: {sampler: dataset, dataset: b}},"
+        " b: {sites: {sampler: dataset, dataset: a}}}}",
+        ["datasets.a.sites.dataset: goes round in a circle: a -> b -> a"],
+    ),
+    "a pair with itself": (
+        "{study: x, datasets: {ssl4eco: {scenes: {pair_with: ssl4eco}}}}",
+        ["datasets.ssl4eco.scenes.pair_with: goes round in a circle: ssl4eco -> ssl4eco"],
+    ),
+    "pairs in a circle": (
+        PAIRED % ("{scenes: {pair_with: ssl4eo_s12_s1}}", "{}"),
+        ["scenes.pair_with: goes round in a circle: ssl4eo_s12 -> ssl4eo_s12_s1 -> ssl4eo_s12"],
+    ),
+    "other shards": (
+        PAIRED % ("{shards: 2}", "{}"),
+        ["datasets.ssl4eo_s12_s1.shards: 500, but it takes the sites of 'ssl4eo_s12' with their 2 shards", "shards: 2"],
+    ),
+    "other shards of one grid": (
+        "{study: x, datasets: {ssl4eco: , b: {like: ssl4eco, shards: 3, scenes: {pair_with: ssl4eco}}}}",
+        ["datasets.b.shards: 3, but its pair 'ssl4eco' has 520", "write shards: 520"],
+    ),
+    "other sites": (
+        "{study: x, datasets: {ssl4eco: , seco: {scenes: {pair_with: ssl4eco}}}}",
+        [
+            "datasets.seco.scenes.pair_with: its sites are not those of 'ssl4eco'",
+            "{sampler: dataset, dataset: ssl4eco}",
+        ],
+    ),
+    "cities are drawn by the dataset's name": (
+        "{study: x, datasets: {seco: , b: {like: seco, scenes: {pair_with: seco}}}}",
+        ["its sites are not those of 'seco'"],
+    ),
+    "other seasons": (
+        PAIRED % ("{}", "{seasons: {days: 7}}"),
+        ["datasets.ssl4eo_s12_s1.seasons: differs from that of 'ssl4eo_s12'", "copy the block"],
+    ),
+    "other dates": (
+        "{study: x, datasets: {ssl4eco: ,"
+        " b: {like: ssl4eco, phenology: {cycle: largest}, scenes: {pair_with: ssl4eco}}}}",
+        ["datasets.b.phenology: differs from that of 'ssl4eco'"],
+    ),
+    "pair without images": (
+        PAIRED % ("{imagery: }", "{}"),
+        ["datasets.ssl4eo_s12_s1.scenes.pair_with: 'ssl4eo_s12' has no images to pair"],
+    ),
+    "index and pair": (
+        "{study: x, datasets: {ssl4eo_s12: , ssl4eo_s12_l1c: {scenes: {index: a.csv}}}}",
+        ["datasets.ssl4eo_s12_l1c.scenes: index and pair_with both say", "keep one of the two"],
+    ),
+    "clouds of radar": (
+        PAIRED % ("{}", "{scenes: {cloud_of: patch}}"),
+        ["datasets.ssl4eo_s12_s1: radar sees no cloud", "leave scenes.cloud_of out"],
+    ),
+    "clouds over patches of the miniature Earth": (
+        "{study: x, datasets: {seco: {imagery: {source: miniature}, scenes: {cloud_of: patch}}}}",
+        ["datasets.seco: the miniature Earth tells the cloud of tiles only", "cloud_of: tile"],
+    ),
+    "clouds over patches of L1C": (
+        "{study: x, datasets: {seco: {imagery: {product: s2_l1c}, scenes: {cloud_of: patch}}}}",
+        ["datasets.seco: cloud over a patch is measured by the band SCL, which s2_l1c has not", "cloud_of: tile"],
+    ),
+    "dates from radar": (
+        "{study: x, datasets: {ssl4eco: {phenology: {source: images}, imagery: {product: s1_grd}}}}",
+        ["datasets.ssl4eco: phenology source 'images' reads an index of plants, which radar has not"],
+    ),
+    "fallback without a year": (
+        "{study: x, datasets: {ssl4eco_calendar: {seasons: {year: }}}}",
+        ["datasets.ssl4eco_calendar.seasons: fallback has no effect without a year", "year: 2021"],
+    ),
+}
+
+
+class TestPairs:
+    @pytest.mark.parametrize("text, parts", PAIR_MISTAKES.values(), ids=PAIR_MISTAKES.keys())
+    def test_mistakes_are_refused(self, text, parts):
+        said = refusal(text)
+        assert "\n  mend: " in said
+        for part in parts:
+            assert part in said
+
+    def test_chains_and_grids_of_one_block_are_the_same_sites(self):
+        loaded = study(
+            "{study: x, datasets: {ssl4eco: , b: {like: ssl4eco, scenes: {pair_with: ssl4eco}},"
+            " c: {like: ssl4eco, sites: {sampler: dataset, dataset: b}, scenes: {pair_with: b}}}}"
+        )
+        assert [loaded.sampled_as(d) for d in "bc"] == ["b", "b"]
+
+    def test_the_modalities_of_ssl4eo_s12_are_paired(self):
+        loaded = study("{study: x, datasets: {ssl4eo_s12: , ssl4eo_s12_l1c: , ssl4eo_s12_s1: }}")
+        for name in ("ssl4eo_s12_l1c", "ssl4eo_s12_s1"):
+            assert loaded.sampled_as(name) == loaded.datasets[name].scenes.pair_with == "ssl4eo_s12"
+        assert len(loaded.datasets["ssl4eo_s12_l1c"].patches.bands) == 13

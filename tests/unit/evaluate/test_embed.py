@@ -99,6 +99,14 @@ def test_gaps_do_not_darken_the_statistics():
     np.testing.assert_allclose(channel_statistics(image, valid, ("B4", "NDVI")), [0.3, 0.3, 0, 0], atol=1e-7)
 
 
+def test_statistics_of_backscatter_are_decibels():
+    decibels = np.random.default_rng(1).normal(-15, 3, (2, 20, 20))
+    stored = np.rint((decibels + 80) * 500).astype("uint16")
+    got = channel_statistics(stored, np.ones((20, 20), bool), ("VV", "VH"))
+    expected = [*decibels.mean(axis=(1, 2)), *decibels.std(axis=(1, 2))]
+    np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
 def test_a_vector_that_is_not_finite_names_its_site(files, monkeypatch):
     monkeypatch.setattr(Store, "dark", ("s5",))
     monkeypatch.setattr(Store, "sites", ["s1", "s5", "s6"])

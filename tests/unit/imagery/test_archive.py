@@ -116,7 +116,7 @@ def test_another_zone_is_reprojected_once(source):
         reproject(
             band.astype(float), expected, src_crs=f"EPSG:{EPSG}", src_transform=square(native_m),
             dst_crs="EPSG:32632", dst_transform=grid.transform(native_m), resampling=Resampling.bilinear,
-            tolerance=0.01,
+            tolerance=1e-5,
         )  # fmt: skip
         assert got.valid[native_m].all()
         np.testing.assert_allclose(got.values[native_m][0], expected, atol=1)

@@ -1,87 +1,22 @@
-"""What an item says: offsets by metadata only, bands by their many names."""
+"""What an item says: bands by their many names, units, time and place."""
 
 import pystac
 import pytest
-from greenup.bands import BANDS, S2_L2A
+from greenup.bands import BANDS, S1_GRD, S2_L1C
 from greenup.errors import UserError
-from greenup.imagery.items import band_files, band_name, read_item, scale_and_offset
-from hypothesis import given
-from hypothesis import strategies as st
+from greenup.imagery.items import band_files, band_name, read_item
 
 from tests.standins.archive import CORRECTED, asset, item
 
-APPLIED, NOT_APPLIED = {"earthsearch:boa_offset_applied": True}, {"earthsearch:boa_offset_applied": False}
-RASTER = {"scale": 0.0001, "offset": -0.1}
 
-
-@pytest.mark.parametrize(
-    ("properties", "values", "scale", "offset"),
-    [
-        # The Planetary Computer: only the baseline.
-        ({"s2:processing_baseline": "02.12"}, {}, 1e-4, 0.0),
-        ({"s2:processing_baseline": "03.01"}, {}, 1e-4, 0.0),
-        ({"s2:processing_baseline": "04.00"}, {}, 1e-4, -0.1),
-        ({"s2:processing_baseline": "05.09"}, {}, 1e-4, -0.1),
-        # Earth Search repeats offset -0.1 whether it took it off or not.
-        ({**APPLIED, "s2:processing_baseline": "05.09"}, RASTER, 1e-4, 0.0),
-        ({**NOT_APPLIED, "s2:processing_baseline": "05.09"}, RASTER, 1e-4, -0.1),
-        ({**NOT_APPLIED, "s2:processing_baseline": "02.12"}, {"scale": 1e-4, "offset": 0}, 1e-4, 0.0),
-        (APPLIED, {}, 1e-4, 0.0),
-        # An offset written for the asset, in STAC 1.0 and 1.1, goes before the baseline: never both.
-        ({"s2:processing_baseline": "05.09"}, RASTER, 1e-4, -0.1),
-        ({"s2:processing_baseline": "05.09"}, {"scale": 1e-4, "offset": 0.0}, 1e-4, 0.0),
-        ({}, {"raster:scale": 1e-4, "raster:offset": -0.1}, 1e-4, -0.1),
-        ({}, {"scale": 1.0, "offset": 0.0}, 1.0, 0.0),
-        # A scale alone says nothing of the offset.
-        ({"s2:processing_baseline": "04.00"}, {"scale": 1e-4}, 1e-4, -0.1),
-    ],
-)
-def test_offsets_follow_the_metadata(properties, values, scale, offset):
-    assert scale_and_offset(properties, values, "here") == (pytest.approx(scale), pytest.approx(offset))
-
-
-@pytest.mark.parametrize(("properties", "values"), [({}, {}), ({}, {"scale": 1e-4}), (NOT_APPLIED, {})])
-def test_silent_items_are_refused_with_what_to_write(properties, values):
-    with pytest.raises(UserError, match="does not say") as caught:
-        scale_and_offset(properties, values, "item x")
-    assert "s2:processing_baseline" in caught.value.mend
-    assert "boa_offset_applied" in caught.value.mend
-
-
-@given(
-    applied=st.sampled_from([None, True, False]),
-    raster=st.sampled_from([None, 0.0, -0.1]),
-    baseline=st.sampled_from([None, "02.14", "03.01", "04.00", "05.11"]),
-)
-def test_whatever_is_said_the_offset_is_taken_off_once_at_most(applied, raster, baseline):
-    properties = {"earthsearch:boa_offset_applied": applied, "s2:processing_baseline": baseline}
-    properties = {k: v for k, v in properties.items() if v is not None}
-    values = {} if raster is None else {"offset": raster}
-    if applied is not True and raster is None and baseline is None:
-        with pytest.raises(UserError):
-            scale_and_offset(properties, values, "x")
-        return
-    _, offset = scale_and_offset(properties, values, "x")
-    assert offset in (0.0, -0.1)
-    if applied is True:
-        assert offset == 0.0
-
-
-def test_nonsense_is_named():
-    with pytest.raises(UserError, match="N0509"):
-        scale_and_offset({"s2:processing_baseline": "N0509"}, {}, "x")
-    with pytest.raises(UserError, match="much"):
-        scale_and_offset({}, {"offset": "much"}, "x")
-
-
-@pytest.mark.parametrize("band", S2_L2A)
+@pytest.mark.parametrize("band", S2_L1C)
 def test_every_spelling_of_a_band(band):
     padded = band if len(band) == 3 and band != "B8A" else band.replace("B", "B0")
     for name in (band, padded, band.lower(), BANDS[band].common_name):
         assert band_name(name) == band
 
 
-@pytest.mark.parametrize("name", ["B10", "NDVI", "SCL", "visual", "", "B", "B13", "AOT"])
+@pytest.mark.parametrize("name", ["NDVI", "visual", "", "B", "B13", "AOT", "snow"])
 def test_other_names_are_no_bands(name):
     assert band_name(name) is None
 
@@ -123,3 +58,49 @@ def test_an_item_without_time_or_band_is_named():
     )
     with pytest.raises(UserError, match="item b: no datetime or no geometry"):
         read_item(timeless, "cat")
+
+
+def test_masks_lie_at_their_own_resolution_and_need_no_offset():
+    assets = {k: asset(f"/{k}") for k in ("SCL_20m", "SCL_60m", "QA60", "MSK_CLDPRB_20m", "scl-jp2", "snow")}
+    found = band_files(item("a", "2020-01-01T00:00:00Z", assets), "x")
+    assert {b: f.href for b, f in found.items()} == {"SCL": "/SCL_20m", "QA60": "/QA60", "CLDPRB": "/MSK_CLDPRB_20m"}
+    assert {(f.scale, f.offset, f.nodata) for f in found.values()} == {(1.0, 0.0, 0.0)}
+    # Collection 1 of Earth Search.
+    found = band_files(item("a", "2020-01-01T00:00:00Z", {"scl": asset("/s"), "cloud": asset("/c")}), "x")
+    assert {b: f.href for b, f in found.items()} == {"SCL": "/s", "CLDPRB": "/c"}
+
+
+def test_a_level_1c_item_has_cirrus_and_no_classification():
+    names = ["coastal", "blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08", "nir09", "cirrus"]
+    jp2 = {n: pystac.Asset(f"/{n}.jp2", media_type="image/jp2") for n in [*names, "swir16", "swir22"]}
+    scene = read_item(item("a", "2023-01-01T00:00:00Z", jp2, **{"s2:processing_baseline": "05.09"}), "x")
+    assert set(scene.files(S2_L1C)) == set(S2_L1C)
+    assert scene.bands["B10"].href == "/cirrus.jp2"
+    assert {f.offset for f in scene.bands.values()} == {-0.1}
+    assert scene.scl is None
+
+
+def test_a_radar_item_has_units_orbit_and_no_cloud():
+    power = {"raster:bands": [{"nodata": -32768, "unit": "power"}]}
+    assets = {"vv": asset("/vv.tif", **power), "vh": asset("/vh.tif", **power)}
+    scene = read_item(item("a", "2020-01-01T00:00:00Z", assets, **{"sat:orbit_state": "descending"}), "x")
+    assert [(f.href, f.scale, f.offset, f.nodata, f.is_power) for f in scene.files(S1_GRD).values()] == [
+        ("/vv.tif", 1.0, 0.0, -32768.0, True),
+        ("/vh.tif", 1.0, 0.0, -32768.0, True),
+    ]
+    assert (scene.orbit, scene.cloud) == ("descending", 0.0)
+    counts = item("b", "2020-01-01T00:00:00Z", {"vv": asset("/vv.tif")})
+    with pytest.raises(UserError, match=r"item b, asset vv: .*decibels or linear power"):
+        read_item(counts, "cat")
+
+
+def test_optional_masks_may_be_absent_and_measured_bands_may_not():
+    scene = read_item(item("a", "2020-01-01T00:00:00Z", {"B02": asset("/b")}, **CORRECTED), "cat")
+    assert list(scene.files(("B2", "SCL", "CSPLUS"))) == ["B2"]
+    with pytest.raises(UserError, match="no asset holds band B10"):
+        scene.files(("B2", "B10"))
+
+
+def test_cloud_cover_that_is_no_number_is_named():
+    with pytest.raises(UserError, match="eo:cloud_cover 'much'"):
+        read_item(item("a", "2020-01-01T00:00:00Z", {}, **{"eo:cloud_cover": "much"}), "cat")

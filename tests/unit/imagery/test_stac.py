@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from greenup.errors import UserError
 from greenup.grids import PatchGrid
+from greenup.imagery import patience
 from greenup.imagery.archive import ArchiveSource
 from greenup.imagery.base import PassingError, SceneMissing
 from greenup.imagery.stac import StacSource
@@ -105,40 +106,6 @@ def test_what_does_not_exist_is_final(source, api):
     api.items[4]["assets"]["B05"]["href"] = "4_20.tif"
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "cause"),
-    [(503, PassingError, "error"), (500, PassingError, "error"), (429, PassingError, "quota"), (403, UserError, None)],
-)
-def test_faults_of_files_pass_or_not(source, api, status, kind, cause):
-    api.fault_paths, api.faults = "/files/", [status] * 8
-    with pytest.raises(kind) as caught:
-        source.read("s5", GRID, ("B5",))
-    assert getattr(caught.value, "cause", None) == cause
-    # A link that failed is asked for again.
-    api.faults = []
-    assert source.read("s5", GRID, ("B5",)).valid[20].all()
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "cause"), [(502, PassingError, "error"), (429, PassingError, "quota"), (400, UserError, None)]
-)
-def test_faults_of_the_api_pass_or_not(source, api, status, kind, cause):
-    table, grids = sites(1)
-    api.faults = [status]
-    with pytest.raises(kind) as caught:
-        source.search(table, year(table), grids)
-    assert getattr(caught.value, "cause", None) == cause
-    assert len(source.search(table, year(table), grids)) == 299
-
-
-def test_links_are_signed_before_they_are_read(api, monkeypatch):
-    signer = types.ModuleType("planetary_computer")
-    signer.sign_url = lambda href: f"{href}?sig=abc"
-    monkeypatch.setitem(sys.modules, "planetary_computer", signer)
-    assert StacSource(api.url, "s2", sign="planetary-computer").read("s3", GRID, ("B5",)).valid[20].all()
-    assert any(full.endswith("3_20.tif?sig=abc") for full in api.asked)
-
-
 def test_curves_of_a_site(source, api):
     table, _ = sites(1)
     api.items = api.items[:5]
@@ -154,5 +121,59 @@ def test_apis_that_cannot_be_used(api, monkeypatch):
     monkeypatch.setitem(sys.modules, "planetary_computer", None)
     with pytest.raises(UserError, match="pip install planetary-computer"):
         StacSource(api.url, "s2", sign="planetary-computer")
+    monkeypatch.setattr(patience, "time", types.SimpleNamespace(sleep=lambda _: None))
     with pytest.raises(PassingError):
         StacSource("http://127.0.0.1:1", "s2")
+    api.instead["/"] = {"message": "hello"}
+    with pytest.raises(UserError, match="no STAC API"):
+        StacSource(api.url, "s2")
+
+
+def test_patch_cloud_is_measured_where_it_is_asked_for(tmp_path):
+    classes = np.full((1, 48, 48), 4, np.uint8)
+    classes[:, :16] = 9  # 8 of the patch's 32 rows
+    tif(tmp_path / "scl.tif", classes, square(20))
+    both = [item("a", "2020-01-01T10:00:00Z", {"SCL": asset("scl.tif")}), item("b", "2020-01-02T10:00:00Z", {})]
+    dicts = [i.to_dict(include_self_link=False, transform_hrefs=False) for i in both]
+    with StacStandIn(tmp_path, "s2", dicts) as api:
+        source = StacSource(api.url, "s2")
+        assert source.measures_patch_cloud
+        assert source.patch_cloud("a", GRID) == 25.0
+        assert source.patch_cloud("b", GRID) is None
+        with pytest.raises(SceneMissing):
+            source.patch_cloud("c", GRID)
+        assert not StacSource(api.url, "s2", product="s2_l1c").measures_patch_cloud
+
+
+def test_silent_items_are_refused_until_the_user_says(tmp_path):
+    values = np.random.default_rng(0).integers(1001, 9000, (1, SIDE, SIDE)).astype(np.uint16)
+    tif(tmp_path / "b.tif", values, square(10))
+    silent = item("quiet", "2022-06-01T10:00:00Z", {"B02": asset("b.tif")})
+    said = item("said", "2022-06-01T10:00:00Z", {"B02": asset("b.tif")}, **CORRECTED)
+    dicts = [i.to_dict(include_self_link=False, transform_hrefs=False) for i in (silent, said)]
+    with StacStandIn(tmp_path, "s2", dicts) as api:
+        with pytest.raises(UserError, match="item quiet, asset B02"):
+            StacSource(api.url, "s2").read("quiet", GRID, ("B2",))
+        for offset, less in (("none", 0), ("subtract_1000", 1000)):
+            source = StacSource(api.url, "s2", offset=offset)
+            for scene, taken in (("quiet", less), ("said", 0)):
+                got = source.read(scene, GRID, ("B2",)).values[10]
+                np.testing.assert_array_equal(got, values[:, 16:80, 16:80] - taken)
+
+
+def test_radar_has_an_orbit_no_cloud_and_no_curves(tmp_path):
+    power = np.full((1, SIDE, SIDE), 0.1, np.float32)
+    tif(tmp_path / "vv.tif", power, square(10), nodata=-32768)
+    made = item("s1", "2020-06-01T06:00:00Z", {"vv": asset("vv.tif")}, **{"sat:orbit_state": "ascending"})
+    made.collection_id = "sentinel-1-rtc"
+    one = made.to_dict(include_self_link=False, transform_hrefs=False)
+    with StacStandIn(tmp_path, "sentinel-1-rtc", [one]) as api:
+        source = StacSource(api.url, "sentinel-1-rtc", product="s1_grd")
+        table, grids = sites(1)
+        found = source.search(table, year(table), grids)
+        assert found[["scene_id", "cloud", "cloud_of"]].to_numpy().tolist() == [["s1", 0.0, "none"]]
+        assert source.orbit("s1") == "ascending"
+        assert (source.read("s1", GRID, ("VV",)).values[10] == 35_000).all()
+        assert source.curves(table, (2020, 2020)).empty
+        with pytest.raises(UserError, match="no asset holds band VH"):
+            source.read("s1", GRID, ("VV", "VH"))

@@ -10,8 +10,8 @@ from fake_source import FakeSource, scene_table, site_table
 from greenup.config.data import Patches
 from greenup.config.study import Runtime
 from greenup.files import write_table
+from greenup.imagery.patience import Patience
 from greenup.patches.export import export_shard
-from greenup.patches.fetch import Patience
 from greenup.schemas import SITES
 
 BANDS = ("B2", "B4", "B8", "B5", "B9")

@@ -10,8 +10,8 @@ from fake_source import FakeSource, scene_table, site_table
 from greenup.config.data import Patches
 from greenup.config.study import Runtime
 from greenup.errors import job
+from greenup.imagery.patience import Patience
 from greenup.patches.export import export_shard
-from greenup.patches.fetch import Patience
 
 SITES = site_table(8)
 SCENES = scene_table(SITES, ("spring", "summer", "autumn"))

@@ -13,6 +13,7 @@ from fake_source import ATTRIBUTION, FakeSource, scene_table, site_table
 from greenup.config import Dataset
 from greenup.errors import UserError
 from greenup.files import read_json, read_table, write_table
+from greenup.patches.card import _shares
 from greenup.patches.collection import COPERNICUS_TERMS
 from greenup.patches.describe import describe_dataset
 from greenup.patches.store import PatchStore
@@ -57,7 +58,8 @@ def test_what_is_described_is_what_is_read(finished):
     assert statistics["images"] == 12 and statistics["sites"] == 6
     assert statistics["seasons"] == {"spring": 6, "summer": 6} and statistics["ledger"] == {"ok": 12}
     assert statistics["simulated"] is True and statistics["attribution"] == ATTRIBUTION
-    assert list(statistics["channels"]) == [*BANDS, "NDVI"]
+    assert list(statistics["channels"]) == [*BANDS, "NDVI", "EVI"]
+    assert statistics["product"] == "s2_l2a" and statistics["masks"] == {}
     images = [store.read_native(*key)[0] for key in index[["site_id", "season"]].to_numpy().tolist()]
     for name, m, band in (("B2", 10, 0), ("B8", 10, 2), ("B5", 20, 0), ("B9", 60, 0)):
         values = np.concatenate([p.values[m][band][p.valid[m]] for p in images]).astype(np.float64)
@@ -150,3 +152,44 @@ def test_an_empty_shard_among_others(finished):
     finished.export(sites, scenes, FakeSource(), shard=2)
     describe(finished, (0, 2, 1))
     assert len(pd.read_parquet(finished.index)) == 12
+
+
+def radar(study):
+    """A finished dataset of Sentinel-1, and its folder."""
+
+    class Real(FakeSource):
+        simulated = False
+        attribution = "Contains modified Copernicus Sentinel data 2020"
+
+    imagery = {"source": "stac", "url": "earth-search", "product": "s1_grd"}
+    settings = {**DATASET.model_dump(exclude_unset=True), "imagery": imagery}
+    dataset = Dataset.model_validate({**settings, "patches": {"size_px": 26, "bands": ("VV", "VH")}})
+    sites = site_table(2)
+    study.write_sites(sites)
+    study.export(sites, scene_table(sites), Real(), patches=dataset.patches)
+    return describe(study, (0,), dataset)
+
+
+def test_a_dataset_of_backscatter(study):
+    folder = radar(study)
+    card, collection = (folder / "README.md").read_text(), read_json(folder / "collection.json")
+    assert "Sentinel-1 GRD" in card and "(dB + 80) x 500" in card and "reflectance" not in card.split("How to read")[0]
+    summaries = collection["summaries"]
+    assert summaries["sar:polarizations"] == ["VV", "VH"] and summaries["sar:frequency_band"] == ["C"]
+    assert summaries["bands"][0] == {
+        "name": "VV", "gsd": 10, "data_type": "uint16", "raster:scale": 0.002, "raster:offset": -80.0, "unit": "dB"
+    }  # fmt: skip
+    assert [e.split("/")[3] for e in collection["stac_extensions"]] == ["sar", "raster"]
+    assert collection["keywords"] == ["Sentinel-1", "seasons"] and "Sentinel-2" not in json.dumps(collection)
+    assert list(read_json(folder / "statistics.json")["channels"]) == ["VV", "VH"]
+
+
+def test_shares_of_masks_in_words():
+    assert _shares("SCL", {"0": 1, "4": 2, "9": 1}) == (
+        "0 no data: 25.0%, 4 vegetation: 50.0%, 9 cloud, high probability: 25.0%"
+    )
+    assert _shares("QA60", {"0": 2, "1024": 1, "3072": 1, "65535": 4}) == (
+        "opaque cloud: 25.0%, cirrus cloud: 12.5%, no value: 50.0%"
+    )
+    assert _shares("CLDPRB", {"0": 3, "100": 1}) == "0 to 19: 75.0%, 100 to 100: 25.0%"
+    assert _shares("QA60", {"0": 9}) == "nothing flagged"

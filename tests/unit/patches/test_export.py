@@ -100,7 +100,7 @@ def test_what_stays_lacking_is_named_and_the_rest_is_kept(study):
     with pytest.raises(UserError, match="2 of 8 images are lacking") as raised:
         study.export(sites, scenes, source)
     assert "1 quota (too many requests)" in str(raised.value) and "1 error (reset by peer)" in str(raised.value)
-    assert source.reads["s001-spring"] == 3
+    assert (source.reads["s001-spring"], source.reads["s003-summer"]) == (8, 3), "a quota is waited for longer"
     assert not study.pixels().exists() and not study.ledger().exists()
 
     second = FakeSource()
@@ -127,6 +127,28 @@ def test_an_unforeseen_failure_keeps_what_came_before(study):
     second = FakeSource()
     study.export(sites, scene_table(sites), second)
     assert dict(second.reads) == {"s001-summer": 1}
+
+
+def test_one_bad_scene_costs_the_others_of_its_site_nothing(study):
+    """Also when the site's images are asked for together and the failure is the user's to mend."""
+    sites = site_table(1)
+    source = FakeSource(fails={"s000-spring": [UserError("a band is missing")] * 9})
+    with pytest.raises(UserError, match="a band is missing"):
+        study.export(sites, scene_table(sites), source)
+    second = FakeSource()
+    study.export(sites, scene_table(sites), second)
+    assert dict(second.reads) == {"s000-spring": 1}
+
+
+def test_two_seasons_with_the_same_image_fetch_it_once(study):
+    sites = site_table(1)
+    scenes = scene_table(sites).assign(scene_id="one")
+    source = FakeSource()
+    study.export(sites, scenes, source)
+    assert dict(source.reads) == {"one": 1}
+    with ShardFile(study.pixels()) as file:
+        assert [file.row(i).season for i in range(2)] == ["spring", "summer"]
+        assert file.is_intact(0) and file.is_intact(1)
 
 
 def test_changed_scenes_fetch_only_the_new(study):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import BANDS
-from fake_source import FakeSource
+from fake_source import FakeSource, fake_pixels
 from greenup.grids import PatchGrid
-from greenup.imagery.base import PassingError, SceneMissing
+from greenup.imagery.base import PassingError, Pixels, SceneMissing, read_many
+from greenup.imagery.patience import Patience
 from greenup.patches.container import Form
-from greenup.patches.fetch import Fetcher, Image, Patience, Progress
+from greenup.patches.fetch import Fetcher, Image, Progress
 
 FORM = Form(BANDS, 26, True, "test")
 
@@ -29,7 +31,7 @@ def pauses(monkeypatch):
 
 def test_pauses_double_and_vary(pauses):
     fetcher = Fetcher(FakeSource(fails={"a": [PassingError("x")] * 9}), FORM, Patience(5, 2.0, 4))
-    assert fetcher.read(image("a")) is None
+    assert fetcher.read([image("a")]) == [None]
     assert len(pauses) == 4, "none after the last attempt"
     for k, pause in enumerate(pauses):
         assert 0.5 * 2 * 2**k <= pause <= 1.5 * 2 * 2**k
@@ -38,19 +40,48 @@ def test_pauses_double_and_vary(pauses):
 
 def test_what_will_never_pass_is_not_tried_again(pauses):
     source = FakeSource(fails={"a": [SceneMissing("gone")]})
-    with pytest.raises(SceneMissing):
-        Fetcher(source, FORM, Patience()).read(image("a"))
+    (answer,) = Fetcher(source, FORM, Patience()).read([image("a")])
+    assert isinstance(answer, SceneMissing) and str(answer) == "gone"
     assert source.reads["a"] == 1 and not pauses
 
 
 def test_only_failures_in_a_row_count_against_a_source(pauses):
     names = [f"{kind}{i}" for i in range(6) for kind in ("bad", "good")]
     source = FakeSource(fails={n: [PassingError("busy", "quota")] * 9 for n in names if n.startswith("bad")})
-    fetcher = Fetcher(source, FORM, Patience(2, 0.0, 2))
-    got = [fetcher.read(image(n)) is not None for n in names]
+    fetcher = Fetcher(source, FORM, Patience(2, 0.0, 2, quota_attempts=3))
+    got = [fetcher.read([image(n)])[0] is not None for n in names]
     assert got == [False, True] * 6
     assert fetcher.lacking == 6 and fetcher.skipped == 0
     assert fetcher.causes() == "6 quota (busy)"
+
+
+def test_a_quota_is_waited_for_longer_than_an_error_and_pauses_have_an_end(pauses):
+    patience = Patience(3, 2.0, 9, quota_attempts=7, longest_s=10.0)
+    fetcher = Fetcher(FakeSource(fails={"a": [PassingError("busy", "quota")] * 9}), FORM, patience)
+    assert fetcher.read([image("a")]) == [None]
+    assert len(pauses) == 6
+    for pause, expected in zip(pauses, (2, 4, 8, 10, 10, 10), strict=True):
+        assert 0.5 * expected <= pause <= 1.5 * expected
+
+
+def test_images_of_a_site_are_read_together_and_only_the_failed_again(pauses):
+    class Bulk:
+        def __init__(self, one) -> None:
+            self.one, self.asked = one, []
+
+        def read_many(self, scene_ids, grid, bands):
+            self.asked.append(list(scene_ids))
+            return read_many(self.one, scene_ids, grid, bands)
+
+    fails = {"b": [PassingError("reset")], "c": [SceneMissing("gone")], "d": [KeyError("a fault")]}
+    source = Bulk(FakeSource(fails=fails))
+    fetcher = Fetcher(source, FORM, Patience(3, 1.0, 9))
+    got = fetcher.read([image(n) for n in "abcd"])
+    assert source.asked == [["a", "b", "c", "d"], ["b"]]
+    assert [type(g) for g in got] == [Pixels, Pixels, SceneMissing, KeyError]
+    for name, pixels in zip("ab", got, strict=False):
+        np.testing.assert_array_equal(pixels.values[10], fake_pixels(name, image(name).grid, BANDS).values[10])
+    assert fetcher.lacking == 0 and len(pauses) == 1
 
 
 def test_progress_tells_rate_and_time_left(monkeypatch, caplog):

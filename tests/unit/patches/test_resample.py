@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from greenup.grids import PatchGrid
-from greenup.patches.resample import bilinear_to_10m, mask_to_10m
+from greenup.patches.resample import bilinear_to_10m, evi, index_of, ndvi, nearest_to_10m
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
 from rasterio.crs import CRS
 from rasterio.warp import Resampling, reproject
 from scipy.ndimage import map_coordinates
@@ -62,7 +64,7 @@ def test_nodata_takes_no_part(factor):
     valid = rng.random((n, n)) > 0.3
     values = np.where(valid, 5_000, 0).astype(np.uint16)[None]
     got = bilinear_to_10m(values, valid, factor, size_px)[0]
-    mask = mask_to_10m(valid, factor, size_px)
+    mask = nearest_to_10m(valid, factor, size_px)
     assert set(np.unique(got[mask])) == {5_000}, "nodata darkens its neighbours"
     assert not got[~mask].any()
 
@@ -75,3 +77,47 @@ def test_normalised_weights_by_hand():
     assert got[1, 1] == round((9 * 100 + 3 * 300 + 1 * 400) / 13)
     assert got[0, 0] == 100
     assert got[1, 2] == 0
+
+
+@pytest.mark.parametrize(("factor", "size_px"), [(1, 7), (2, 27), (6, 26), (6, 264)])
+def test_masks_are_repeated_as_gdal_does(factor, size_px):
+    n = -(-size_px // factor)
+    classes = np.random.default_rng(factor).integers(0, 12, (2, n, n)).astype(np.uint16)
+    got = nearest_to_10m(classes, factor, size_px)
+    assert got.dtype == np.uint16 and got.shape == (2, size_px, size_px)
+    for band, result in zip(classes, got, strict=True):
+        warped = np.zeros((size_px, size_px), np.uint16)
+        reproject(
+            band, warped, resampling=Resampling.nearest, src_crs=CRS.from_epsg(32631), dst_crs=CRS.from_epsg(32631),
+            src_transform=GRID.transform(10 * factor), dst_transform=GRID.transform(10),
+        )  # fmt: skip
+        np.testing.assert_array_equal(result, warped)
+
+
+@given(hnp.arrays(np.uint16, (3, 40)))
+def test_evi_is_that_of_reflectances(bands):
+    """Against float64, over all that 16 bits hold; fractions are cut off, so a whole number may fall one short."""
+    found = evi(*bands).astype(np.float64)
+    blue, red, nir = bands / 10_000.0
+    below = nir + 6 * red - 7.5 * blue + 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        truth = np.where(below > 1e-9, np.clip(2.5 * (nir - red) / below, 0, 1), 0) * 10_000
+    clear = np.abs(below) > 1e-9
+    assert np.abs(found - np.floor(truth + 1e-6))[clear].max(initial=0) == 0
+    assert found.max() <= 10_000
+
+
+def test_evi_by_hand():
+    """A meadow: 2.5 x 0.37 / (0.415 + 0.27 - 0.24 + 1) = 0.640; cloud, water and an empty pixel: 0."""
+    blue, red, nir = np.array([[320, 450, 4150], [9_000, 5_000, 5_800], [420, 200, 80], [0, 0, 0]], np.uint16).T
+    assert evi(blue, red, nir).tolist() == [6401, 0, 0, 0]
+    # The denominator next to zero, 0.6 + 0.6 - 2.19975 + 1, and just below.
+    zero = np.array([[2_933, 1_000, 6_000]], np.uint16).T
+    assert evi(*zero)[0] == 10_000 and evi(zero[0] + np.uint16(1), zero[1], zero[2])[0] == 0
+
+
+def test_indices_by_name():
+    rng = np.random.default_rng(1)
+    bands = {b: rng.integers(0, 10_000, (5, 5)).astype(np.uint16) for b in ("B8", "B2", "B3", "B4")}
+    np.testing.assert_array_equal(index_of("NDVI", bands), ndvi(bands["B4"], bands["B8"]))
+    np.testing.assert_array_equal(index_of("EVI", bands), evi(bands["B2"], bands["B4"], bands["B8"]))

@@ -39,13 +39,17 @@ def test_images_with_holes_at_native_resolution():
     for pixels in images:
         histograms.add(pixels)
     found = histograms.summary()
-    assert list(found) == [*bands, "NDVI"]
-    red, nir = (np.concatenate([p.values[10][i][p.valid[10]] for p in images]).astype(np.float64) for i in (1, 2))
+    assert list(found) == [*bands, "NDVI", "EVI"]
+    blue, red, nir = (
+        np.concatenate([p.values[10][i][p.valid[10]] for p in images]).astype(np.float64) for i in range(3)
+    )
+    below = nir + 6 * red - 7.5 * blue + 1e4
     truth = {
         "B2": np.concatenate([p.values[10][0][p.valid[10]] for p in images]),
         "B5": np.concatenate([p.values[20][0][p.valid[20]] for p in images]),
         "B9": np.concatenate([p.values[60][0][p.valid[60]] for p in images]),
         "NDVI": np.floor(np.clip((nir - red) / (nir + red), 0, None) * 10_000 + 1e-9),
+        "EVI": np.floor(np.where(below > 0, np.clip(2.5 * (nir - red) / below, 0, 1), 0) * 10_000 + 1e-9),
     }
     for name, values in truth.items():
         values = values.astype(np.float64)
@@ -57,3 +61,17 @@ def test_images_with_holes_at_native_resolution():
 
 def test_no_ndvi_without_its_bands():
     assert Histograms(Form(("B4", "B5"), 8, True, "test")).channels == ("B4", "B5")
+
+
+def test_masks_are_counted_by_value():
+    bands = ("SCL", "B5", "QA60")
+    histograms = Histograms(Form(bands, 24, True, "test"))
+    pixels = fake_pixels("scene", PatchGrid(32631, 0.0, 0.0, 24), bands, holed=True)
+    pixels.values[20][0] = np.arange(144).reshape(12, 12) % 12 * pixels.valid[20]
+    pixels.values[60][0] = np.array([0, 1024, 2048, 3072] * 4, np.uint16).reshape(4, 4) * pixels.valid[60]
+    histograms.add(pixels)
+    assert list(histograms.summary()) == ["B5"]
+    counted = histograms.mask_counts()
+    for name, m in (("SCL", 20), ("QA60", 60)):
+        values, counts = np.unique(pixels.values[m][0][pixels.valid[m]], return_counts=True)
+        assert counted[name] == {str(v): c for v, c in zip(values.tolist(), counts.tolist(), strict=True)}

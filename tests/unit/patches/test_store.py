@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from greenup.bands import BANDS, S2_L2A, bands_at, native_resolutions
 from greenup.errors import UserError
 from greenup.files import read_table, write_table
 from greenup.grids import PatchGrid
-from greenup.imagery.base import Pixels
+from greenup.imagery.base import UNKNOWN_MASK, Pixels
 from greenup.patches.container import Form, Row, ShardFile, pixel_checksum, valid_fraction, writing
 from greenup.patches.store import PatchStore
 from greenup.schemas import INDEX
@@ -32,9 +33,8 @@ def make_store(root, images, bands, size_px) -> PatchStore:
     with writing(path, form, len(images)) as out:
         for i, ((site, season), (pixels, grid)) in enumerate(images.items()):
             time = pd.Timestamp("2021-05-06T10:20:30.123456Z")
-            out.put(
-                i, Row(site, season, f"scene {i}", time, grid, pixel_checksum(pixels), valid_fraction(pixels)), pixels
-            )
+            seen = valid_fraction(pixels, bands)
+            out.put(i, Row(site, season, f"scene {i}", time, grid, pixel_checksum(pixels), seen), pixels)
             rows.append(
                 {
                     "site_id": site, "season": season, "lon": 1.0, "lat": 2.0, "stratum": "x", "land_cover": None,
@@ -119,6 +119,103 @@ def test_ndvi_is_that_of_the_published_files(tmp_path):
     np.testing.assert_array_equal(image[1], pixels.values[10][0])
 
 
+def test_masks_are_read_as_they_are_and_hide_nothing(tmp_path):
+    """Classes are repeated, never interpolated; a mask without a value leaves the bands beside it valid."""
+    bands, grid = ("B4", "B5", "SCL", "CLDPRB", "QA60", "CSPLUS"), PatchGrid(32631, 600.0, 1200.0, 13)
+    pixels = random_pixels(np.random.default_rng(5), bands, grid, 11)
+    # No QA60 in this scene, and a gap at 20 m.
+    pixels.values[60][:] = UNKNOWN_MASK["QA60"]
+    pixels.valid[20][1, 2] = False
+    pixels.values[20][:, 1, 2] = 0
+    store = make_store(tmp_path, {("a", "s"): (pixels, grid)}, bands, 13)
+    assert store.bands == bands
+    at = np.arange(13) // 2
+    seen, classes, percent = (x[np.ix_(at, at)] for x in (pixels.valid[20], *pixels.values[20][1:]))
+
+    image, valid = store.read("a", "s", ("SCL", "B4", "QA60", "CSPLUS", "CLDPRB"))
+    assert valid.all()
+    np.testing.assert_array_equal(image[0], classes)
+    np.testing.assert_array_equal(image[1], pixels.values[10][0])
+    assert (image[2] == 65_535).all()
+    np.testing.assert_array_equal(image[3], pixels.values[10][1])
+    # In the gap the stored 0 would say clear.
+    np.testing.assert_array_equal(image[4], np.where(seen, percent, 65_535))
+    scaled, _ = store.read("a", "s", ("SCL", "QA60", "CLDPRB", "B4"), physical=True)
+    assert np.isnan(scaled[1]).all() and not np.isnan(scaled[[0, 3]]).any()
+    np.testing.assert_array_equal(np.isnan(scaled[2]), ~seen)
+
+    image, valid = store.read("a", "s", ("B5", "SCL"))
+    np.testing.assert_array_equal(valid, seen)
+    np.testing.assert_array_equal(image[1], classes * seen)
+    for alone, mask in (("SCL", seen), ("QA60", np.ones((13, 13), bool)), ("CSPLUS", np.ones((13, 13), bool))):
+        np.testing.assert_array_equal(store.read("a", "s", (alone,))[1], mask)
+
+
+def test_share_of_valid_pixels_is_that_of_what_was_measured():
+    """A mask at the finest resolution, there or not, says nothing of the bands."""
+    bands, grid = ("CSPLUS", "B5", "B9"), PatchGrid(32631, 600.0, 1200.0, 12)
+    pixels = random_pixels(np.random.default_rng(5), bands, grid, 11)
+    pixels.valid[10][:] = False
+    pixels.valid[20][0] = False
+    assert valid_fraction(pixels, bands) == 5 / 6
+    assert valid_fraction(pixels, ("CSPLUS",)) == 0.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    channels=st.lists(st.sampled_from(sorted(BANDS)), min_size=1, max_size=6, unique=True),
+    seed=st.integers(0, 2**32),
+    holes=st.sampled_from([0.0, 0.3]),
+)
+def test_any_channels_in_any_order(tmp_path_factory, channels, seed, holes):
+    """What is read together is what is read alone, where both are valid; physical values are the stored ones scaled."""
+    bands, grid = [n for n, b in BANDS.items() if not b.derived], PatchGrid(32601, 60.0, 1200.0, 17)
+    pixels = random_pixels(np.random.default_rng(seed), bands, grid, 12_000, holes)
+    store = make_store(tmp_path_factory.mktemp("store"), {("a", "s"): (pixels, grid)}, bands, 17)
+    image, valid = store.read("a", "s", channels)
+    scaled, same = store.read("a", "s", channels, physical=True)
+    np.testing.assert_array_equal(valid, same)
+    assert scaled.dtype == np.float32 and np.isnan(scaled[:, ~valid]).all()
+    for name, band, value in zip(channels, image, scaled, strict=True):
+        alone, there = store.read("a", "s", (name,))
+        both = valid & there
+        np.testing.assert_array_equal(band[both], alone[0][both])
+        if BANDS[name].kind == "mask":
+            # Where others are valid and the mask is not, it says that it says nothing.
+            assert (band[valid & ~there] == UNKNOWN_MASK[name]).all()
+        assert not band[~valid].any()
+        truth = band[valid] / BANDS[name].scale + BANDS[name].offset
+        if UNKNOWN_MASK.get(name):
+            truth[band[valid] == UNKNOWN_MASK[name]] = np.nan
+        np.testing.assert_allclose(value[valid], truth, rtol=3e-7, atol=1e-5)
+
+
+def test_backscatter_in_decibels(tmp_path):
+    grid = PatchGrid(32631, 600.0, 1200.0, 4)
+    stored = np.array([[34_000, 0], [40_000, 25_000]], np.uint16).repeat(2, 0).repeat(2, 1)
+    valid = stored > 0
+    pixels = Pixels({10: np.stack([stored, stored // 2])}, {10: valid})
+    store = make_store(tmp_path, {("a", "s"): (pixels, grid)}, ("VV", "VH"), 4)
+    image, mask = store.read("a", "s", ("VH", "VV"), physical=True)
+    np.testing.assert_array_equal(mask, valid)
+    assert image[1, 0, 0] == -12.0 and image[1, 3, 0] == 0.0 and image[1, 3, 3] == -30.0 and image[0, 0, 0] == -46.0
+    assert np.isnan(image[:, 0, 3]).all()
+    many, _ = store.read_many([("a", "s")], ("VV",), physical=True)
+    assert many.dtype == np.float32 and many[0, 0, 0, 0] == -12.0
+
+
+def test_files_of_before_masks_still_open():
+    """Written by the release whose files had twelve bands and nothing else: same layout, same pixels, same checksum."""
+    with ShardFile(Path(__file__).parent / "files" / "twelve_bands_v1.h5") as file:
+        assert file.form == Form(S2_L2A, 6, True, "made up for a test", "miniature")
+        assert file.row(0).checksum == "9b3351ad6ed7cc9e5dd39fb46fca265b" and file.is_intact(0)
+        pixels = file.read(0)
+    for m in (10, 20, 60):
+        expected = np.arange(pixels.values[m].size).reshape(pixels.values[m].shape) * 7 + m
+        np.testing.assert_array_equal(pixels.values[m], expected * pixels.valid[m])
+    assert not pixels.valid[20][0, 0] and pixels.valid[20].sum() == 8
+
+
 @pytest.fixture
 def store(tmp_path):
     bands = ("B2", "B4", "B8", "B5", "B9")
@@ -130,8 +227,10 @@ def store(tmp_path):
 def test_wrong_requests_are_named(store):
     with pytest.raises(KeyError, match="no image of site 's9', season 'summer'"):
         store.read("s9", "summer", ("B2",))
-    with pytest.raises(UserError, match=r"channel 'B11' is not stored.*\n.*B2, B4, B8, B5, B9, NDVI"):
+    with pytest.raises(UserError, match=r"channel 'B11' is not stored.*\n.*B2, B4, B8, B5, B9, NDVI, EVI"):
         store.read("s0", "summer", ("B11",))
+    with pytest.raises(UserError, match="channel 'SCL' is not stored"):
+        store.read("s0", "summer", ("B2", "SCL"))
     with pytest.raises(UserError, match="unknown band 'B02'"):
         store.read("s0", "summer", ("B02",))
     with pytest.raises(ValueError, match="root="):

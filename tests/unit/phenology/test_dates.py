@@ -194,7 +194,7 @@ def test_tiles(tmp_path):
 def test_earth_engine_gives_dates_and_curves(monkeypatch):
     """The paper's configuration: both come from MODIS products, in one request each; the imagery is not asked."""
     pytest.importorskip("ee")
-    client = pytest.importorskip("greenup.imagery.earthengine")
+    pytest.importorskip("greenup.imagery.earthengine")
     from tests.standins.earthengine_products import ProductImage, ProductStandIn
 
     monkeypatch.setattr(dates, "open_source", lambda imagery: pytest.fail("no source is to be opened"))
@@ -210,7 +210,6 @@ def test_earth_engine_gives_dates_and_curves(monkeypatch):
     products = {"MODIS/061/MCD12Q2": yearly, "MODIS/061/MOD13Q1": [ProductImage("2019_01_01", composite)]}
     with ProductStandIn(products) as server:
         monkeypatch.setenv("GREENUP_EE_URL", server.url)
-        monkeypatch.setattr(client, "_endpoint", None)
         block = EarthEnginePhenology(source="earthengine", years=(2010, 2011))
         got = date_phenology(SITES, block, MINIATURE, years=YEARS, seed=1)
         assert server.sites_asked == [N, CURVE_SITES]

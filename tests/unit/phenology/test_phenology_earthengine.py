@@ -9,7 +9,7 @@ from greenup.schemas import CURVES
 from tests.standins.earthengine_products import ProductImage, ProductStandIn
 
 pytest.importorskip("ee")
-client = pytest.importorskip("greenup.imagery.earthengine")
+pytest.importorskip("greenup.imagery.earthengine")
 earthengine = pytest.importorskip("greenup.phenology.earthengine")
 
 MCD12Q2, MOD13Q1 = "MODIS/061/MCD12Q2", "MODIS/061/MOD13Q1"
@@ -61,7 +61,6 @@ def server(monkeypatch):
     products = {MCD12Q2: [yearly(y) for y in range(2001, 2005)], MOD13Q1: composites}
     with ProductStandIn(products) as standin:
         monkeypatch.setenv("GREENUP_EE_URL", standin.url)
-        monkeypatch.setattr(client, "_endpoint", None)
         yield standin
 
 

@@ -4,9 +4,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-import pytest
 from greenup.config.seasons import CalendarSeasons, CustomSeasons, WindowSeasons
-from greenup.errors import UserError
 from greenup.phenology.seasons import place_seasons
 from greenup.schemas import SEASONS
 from hypothesis import given
@@ -73,10 +71,6 @@ class TestCalendar:
         # Of winter 2018-12-21 twenty days reach into 2019; all windows a year earlier lie outside.
         assert table["choice"].tolist() == [0] * 4
         assert "4 of 8 windows lie outside scenes.years [2019, 2021]" in caplog.text
-
-    def test_a_fallback_needs_a_year(self):
-        with pytest.raises(UserError, match=r"fallback has no effect without a year.*\n.*year: 2021"):
-            place(calendar(fallback=True))
 
     @given(st.integers(0, 400), st.dates(date(2001, 1, 1), date(2001, 12, 31)))
     def test_keys_are_unique_for_windows_of_any_width(self, width, middle):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import tiny_model, write_statistics
+from greenup.bands import S2_L1C
 from greenup.errors import UserError
 from greenup.files import read_json
 from greenup.pretrain.preprocess import Preprocess, fill_invalid
@@ -98,3 +99,37 @@ def test_invalid_pixels_get_the_mean_of_the_valid():
     np.testing.assert_array_equal(filled[:, 1:], pixels[:, 1:])
     with pytest.raises(ValueError, match="without one valid pixel"):
         fill_invalid(pixels, np.zeros((4, 4), bool))
+
+
+def radar_model(scale):
+    return tiny_model().model_copy(update={"channels": ("VV", "VH"), "input_scale": scale})
+
+
+def test_backscatter_is_standardised_in_decibels():
+    """The statistics are of stored values; what comes out is (dB - mean dB) / deviation in dB."""
+    decibels = np.stack([generator(1, p).normal(m, 3, (32, 32)) for p, m in (("VV", -12.5), ("VH", -20.2))])
+    stored = np.rint((decibels + 80) * 500).astype(np.uint16)
+    channels = {c: {"mean": float(b.mean()), "std": float(b.std())} for c, b in zip(("VV", "VH"), stored, strict=True)}
+    out = Preprocess.from_model(radar_model("standardise"), {"channels": channels})(stored).numpy()
+    mean, std = decibels.mean(axis=(1, 2), keepdims=True), decibels.std(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(out, (decibels - mean) / std, atol=2e-3)
+
+
+def test_fixed_scales_of_backscatter():
+    stored = np.full((2, 32, 32), 34_000, np.uint16)
+    assert Preprocess.from_model(radar_model("reflectance"), {})(stored).unique().tolist() == [-12.0]
+    with pytest.raises(UserError, match=r"'VV' is backscatter\n  mend: write input_scale: standardise"):
+        Preprocess.from_model(radar_model("published_255"), {})
+
+
+@pytest.mark.parametrize("scale", ["standardise", "reflectance", "published_255"])
+def test_masks_are_no_input(scale):
+    model = tiny_model().model_copy(update={"channels": ("B2", "SCL"), "input_scale": scale})
+    with pytest.raises(UserError, match=r"channels: 'SCL' is a mask.*\n  mend: leave it out"):
+        Preprocess.from_model(model, {"channels": {c: {"mean": 4.0, "std": 2.0} for c in ("B2", "SCL")}})
+
+
+def test_level_1c_with_its_cirrus_band():
+    statistics = {"channels": {c: {"mean": 20.0, "std": 50.0} for c in S2_L1C}}
+    model = tiny_model().model_copy(update={"channels": S2_L1C})
+    assert Preprocess.from_model(model, statistics)(np.full((13, 32, 32), 70, np.uint16)).unique().tolist() == [1.0]

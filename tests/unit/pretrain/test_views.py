@@ -3,7 +3,15 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from greenup.pretrain.views import Window, augment, draw_dates, draw_window, resized_crop, seco_views
+from greenup.pretrain.views import (
+    Window,
+    augment,
+    decibel_steps,
+    draw_dates,
+    draw_window,
+    resized_crop,
+    seco_views,
+)
 from greenup.randomness import generator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,3 +145,23 @@ def test_every_view_has_its_own_crop_and_stays_in_range():
     assert not np.array_equal(views[0], views[2])
     # A ramp that wrapped around would fall somewhere; plain views rise all the way.
     assert (np.diff(views[[0, 2]].astype(int), axis=-1) >= 0).all()
+
+
+def test_backscatter_brightens_by_decibels():
+    """A factor of the light is a factor of the power: 10 log10 of it more dB, whatever the dB; reflectance as ever."""
+    np.testing.assert_array_equal(decibel_steps(("B4", "VV", "NDVI", "VH")), [0, 500, 0, 500])
+    decibels = generator(6).uniform(-25, 0, (2, 8, 8))
+    power = 10 ** (decibels / 10) * 1.3
+    stored = np.concatenate([(decibels + 80) * 500, generator(7).uniform(0, 5000, (1, 8, 8))]).astype(np.float32)
+    steps = decibel_steps(("VV", "VH", "B8"))
+    out = augment(stored, Scripted(ALWAYS, (1.3, 1.0), NEVER, NEVER, NEVER), decibels=steps)
+    np.testing.assert_allclose(out[:2] / 500 - 80, 10 * np.log10(power), atol=1e-3)
+    np.testing.assert_allclose(out[2], stored[2] * 1.3, rtol=1e-5)
+
+
+def test_views_of_reflectance_do_not_know_of_decibels():
+    """Bit for bit what they were before there was backscatter."""
+    images = [generator(8, i).integers(0, 9000, (3, 40, 40)).astype(np.uint16) for i in range(3)]
+    plain = seco_views(images, 16, (0.2, 1.0), generator(9))
+    steps = decibel_steps(("B2", "B8", "NDVI"))
+    np.testing.assert_array_equal(seco_views(images, 16, (0.2, 1.0), generator(9), steps), plain)

@@ -50,7 +50,10 @@ def test_worldcereal_pixels_are_bit_equal_to_the_netcdf(archives, samples):
     # Acquisitions, and those with less than 20 % cloud and shadow by SCL, as the provider of the samples counted them.
     assert found.groupby("site_id").size().tolist() == [118, 72]
     assert found[found.cloud < 20].groupby("site_id").size().tolist() == [56, 36]
-    assert set(found.cloud_of) == {"patch"}
+    assert set(found.cloud_of) == {"tile"}
+    # The items of this archive count the patch's own pixels.
+    measured = [source.patch_cloud(s, grids[0]) for s in found.scene_id[:10]]
+    assert measured == pytest.approx(found.cloud[:10].tolist(), abs=0.01)
     for place, grid in zip(PLACES, grids, strict=True):
         scenes = found[found.site_id == f"worldcereal_{place.lower()}"]
         for native_m, names in ((10, (*BANDS[:3], "B8")), (20, ("B5", "B6", "B7", "B8A", "B11", "B12"))):

@@ -8,36 +8,10 @@ from greenup.scenes.choose import choose_scenes, season_names
 from greenup.schemas import SCENES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scene_source import Source, interval, scene
 
 SITES = pd.DataFrame({"site_id": ["a", "b"], "lon": [8.0, 9.0], "lat": [47.0, 48.0]})
 ONE = SITES.head(1)
-
-
-def interval(site, season, first, last, middle=None, *, choice=0, dark=0):
-    first, last = pd.Timestamp(first), pd.Timestamp(last)
-    middle = pd.Timestamp(middle) if middle else first + ((last - first) // 2).floor("D")
-    row = {"site_id": site, "season": season, "year": first.year, "first": first, "middle": middle, "last": last}
-    return {**row, "choice": choice, "dark_days": dark}
-
-
-def scene(site, season, scene_id, time, cloud, cloud_of="tile"):
-    time = pd.Timestamp(time, tz="UTC")
-    row = {"site_id": site, "season": season, "scene_id": scene_id, "time": time, "cloud": cloud, "cloud_of": cloud_of}
-    return row
-
-
-class Source:
-    """Hands out what it is given, and keeps what it was asked."""
-
-    def __init__(self, *scenes):
-        columns = ["site_id", "season", "scene_id", "time", "cloud", "cloud_of"]
-        self.scenes = pd.DataFrame(list(scenes), columns=columns)
-        self.scenes["time"] = pd.to_datetime(self.scenes["time"], utc=True)
-        self.asked = []
-
-    def search(self, sites, intervals, grids):
-        self.asked.append((sites, intervals, grids))
-        return self.scenes[self.scenes["site_id"].isin(sites["site_id"])]
 
 
 SUMMERS = [interval("a", "summer", "2019-06-01", "2019-08-31"), interval("a", "summer", "2020-06-01", "2020-08-31")]
@@ -240,3 +214,53 @@ def test_against_a_choice_by_hand(seed, order, max_cloud):
             assert (row.status, row.scene_id) == ("chosen", best[1])
         else:
             assert row.status == ("cloudy" if mine else "no_scene")
+
+
+RADAR = [
+    scene("a", "summer", name, f"2019-{day}", np.nan, None)
+    for name, day in (("early", "06-02"), ("middle", "07-17"), ("late", "08-30"))
+]
+
+
+@pytest.mark.parametrize(
+    ("order", "chosen", "words"),
+    [
+        ("cloud", "middle", "nearest to mid-season of 3 candidates"),
+        ("mid", "middle", "nearest to mid-season of 3 candidates"),
+        ("recent", "late", "latest of 3 candidates"),
+    ],
+)
+def test_radar_has_no_cloud_that_counts(order, chosen, words):
+    rule, patch = Scenes(order=order, max_cloud=1), {"size_px": 264, "native_m": [10]}
+    table = choose_scenes(ONE, pd.DataFrame(SUMMERS), Source(*RADAR), rule, **patch, has_cloud=False)
+    (row,) = table.to_dict("records")
+    assert (row["scene_id"], row["reason"]) == (chosen, words)
+    assert pd.isna(row["cloud"])
+
+
+class Radar(Source):
+    """Writes a cloud that means nothing, and tells orbits by the scene."""
+
+    def search(self, sites, intervals, grids):
+        return super().search(sites, intervals, grids).assign(cloud=0.0, cloud_of="tile")
+
+    def orbit(self, scene_id):
+        return {"early": "ascending", "middle": None, "late": "descending"}[scene_id]
+
+
+@pytest.mark.parametrize("in_search", [True, False])
+def test_the_orbit_of_radar_is_kept(in_search):
+    scenes = [{**s, "orbit": f"{s['scene_id']} orbit"} for s in RADAR]
+    source = Radar(*RADAR)
+    if in_search:
+        source = Source(*scenes)
+        source.scenes["orbit"] = [s["orbit"] for s in scenes]
+    rule, patch = Scenes(order="recent"), {"size_px": 264, "native_m": [10]}
+    both = pd.concat([SITES, SITES.assign(site_id=["c", "d"])]).iloc[[0, 2]]
+    table = choose_scenes(both, pd.DataFrame(SUMMERS), source, rule, **patch, has_cloud=False)
+    assert table["status"].tolist() == ["chosen", "no_season"]
+    assert table["orbit"].isna().tolist() == [False, True]
+    assert table["orbit"][0] == ("late orbit" if in_search else "descending")
+    assert table[["cloud", "cloud_of"]].isna().all(axis=None)
+    optical = choose_scenes(ONE, pd.DataFrame(SUMMERS), Radar(*RADAR), rule, **patch)
+    assert "orbit" not in optical

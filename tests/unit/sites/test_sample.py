@@ -4,7 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.sites import CitySites, EcoregionSites, GridSites, PointSites, UniformSites
+from greenup.config.sites import CitySites, DatasetSites, EcoregionSites, GridSites, PointSites, UniformSites
 from greenup.errors import UserError
 from greenup.files import write_table
 from greenup.schemas import SITES
@@ -90,3 +90,19 @@ def test_the_file_opens_in_geopandas_as_points_in_degrees(tmp_path):
     assert frame.crs.to_epsg() == 4326
     assert frame.geometry.x.tolist() == table["lon"].tolist()
     assert frame.geometry.y.tolist() == table["lat"].tolist()
+
+
+class TestSitesOfAnotherDataset:
+    BLOCK = DatasetSites(sampler="dataset", dataset="first")
+
+    def test_are_handed_on_as_they_are(self):
+        first = sample_sites("first", BLOCKS[1], PACKAGED, shards=3, seed=4)
+        again = sample_sites("second", self.BLOCK, PACKAGED, shards=3, seed=99, taken=first)
+        pd.testing.assert_frame_equal(first, again)
+
+    def test_other_shards_are_refused(self):
+        first = sample_sites("first", BLOCKS[1], PACKAGED, shards=3, seed=4)
+        with pytest.raises(
+            UserError, match=r"dataset second: the sites of first lie in 3 shards, not in 2\n.*shards: 3"
+        ):
+            sample_sites("second", self.BLOCK, PACKAGED, shards=2, seed=4, taken=first)

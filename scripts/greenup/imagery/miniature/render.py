@@ -11,11 +11,11 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from greenup.bands import bands_at, native_resolutions
+from greenup.bands import BANDS, bands_at, masks_of, measured_of, native_resolutions
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
 from greenup.imagery.miniature import land as lands
-from greenup.imagery.miniature import plants
+from greenup.imagery.miniature import masks, plants
 from greenup.imagery.miniature.ground import Ground
 from greenup.imagery.miniature.noise import Array, Window, key
 from greenup.imagery.miniature.sky import CLOUD_LEVELS, Scene, cloud_field
@@ -32,32 +32,53 @@ _NOISE_DN = 12.0
 
 
 def render(seed: int, ground: Ground, scene: Scene, grid: PatchGrid, bands: tuple[str, ...]) -> Pixels:
-    """The measured bands of a scene on a grid, as stored: reflectance x 10 000, at least 1 where valid, 0 where not."""
-    mixture = _light(_mix(ground, scene), ground, scene)
-    _clouds(mixture, ground.window, scene)
+    """The bands and masks of a scene on a grid, as stored.
+
+    Reflectance x 10 000, at least 1 where valid, 0 where not; masks as in `greenup.imagery.miniature.masks`.
+    """
+    mixture = _mix(ground, scene)
+    surface = masks.Surface(mixture) if masks_of(bands) else None
+    mixture = _light(mixture, ground, scene)
+    veil = _clouds(mixture, ground.window, scene)
     inside = _swath(ground.window, scene)
     values, valid = {}, {}
     for native in native_resolutions(bands):
         names = bands_at(bands, native)
         n, step = grid.shape(native), native // 10
-        parts = mixture
-        if step > 1:
-            side = ground.window.rows // step
-            parts = np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in mixture])
-        index = [BAND_INDEX[b] for b in names]
-        weights = SPECTRA[:, index].T * (scene.gain[index, None] * np.float32(10_000.0))
-        flat = np.ascontiguousarray(parts[:, :n, :n]).reshape(len(ENDMEMBERS), -1)
-        counts = (weights @ flat).reshape(len(names), n, n)
-        for i, (band, b) in enumerate(zip(names, index, strict=True)):
-            counts[i] *= np.float32(1.0) + np.float32(0.008) * _grain(seed, ground.window, scene, band, step, n, 1)
-            counts[i] += np.float32(10_000.0) * scene.offset[b]
-            counts[i] += np.float32(_NOISE_DN / np.sqrt(step)) * _grain(seed, ground.window, scene, band, step, n, 0)
-        np.clip(counts, 1.0, 20_000.0, out=counts)
+        side = ground.window.rows // step
+        stored = np.empty((len(names), n, n), np.uint16)
+        if measured := measured_of(names):
+            at = [names.index(b) for b in measured]
+            stored[at] = _reflectance(seed, ground.window, scene, mixture, measured, step, n)
+        for name in masks_of(names):
+            stored[names.index(name)] = masks.MASKS[name](surface, veil, masks.averaging(step, side, n))
         seen = inside[: n * step : step, : n * step : step] & inside[step - 1 :: step, step - 1 :: step][:n, :n]
-        values[native] = np.rint(counts).astype(np.uint16)
-        values[native][:, ~seen] = 0
-        valid[native] = seen
+        if measured:
+            stored[:, ~seen] = 0
+        else:
+            stored[:, ~seen] = np.array([[BANDS[name].unknown] for name in names])
+        values[native], valid[native] = stored, (seen if measured else np.ones_like(seen))
     return Pixels(values, valid)
+
+
+def _reflectance(
+    seed: int, window: Window, scene: Scene, mixture: Array, names: tuple[str, ...], step: int, n: int
+) -> np.ndarray:
+    """Bands of one native resolution (``step`` x 10 m) mixed from fractions: uint16 (bands, n, n), 1..20 000."""
+    parts = mixture
+    if step > 1:
+        side = window.rows // step
+        parts = np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in mixture])
+    index = [BAND_INDEX[b] for b in names]
+    weights = SPECTRA[:, index].T * (scene.gain[index, None] * np.float32(10_000.0))
+    flat = np.ascontiguousarray(parts[:, :n, :n]).reshape(len(ENDMEMBERS), -1)
+    counts = (weights @ flat).reshape(len(names), n, n)
+    for i, (band, b) in enumerate(zip(names, index, strict=True)):
+        counts[i] *= np.float32(1.0) + np.float32(0.008) * _grain(seed, window, scene, band, step, n, 1)
+        counts[i] += np.float32(10_000.0) * scene.offset[b]
+        counts[i] += np.float32(_NOISE_DN / np.sqrt(step)) * _grain(seed, window, scene, band, step, n, 0)
+    np.clip(counts, 1.0, 20_000.0, out=counts)
+    return np.rint(counts).astype(np.uint16)
 
 
 def _mix(ground: Ground, scene: Scene) -> Array:
@@ -143,9 +164,11 @@ def _light(mixture: Array, ground: Ground, scene: Scene) -> Array:
     return mixture
 
 
-def _clouds(mixture: Array, window: Window, scene: Scene) -> None:
+def _clouds(mixture: Array, window: Window, scene: Scene) -> masks.Veil:
+    """Lay clouds and their shadows over the mixture, in place; what they cover."""
+    veil = masks.Veil(window.rows, window.cols)
     if scene.cloud < 0.2:
-        return
+        return veil
     shift = scene.height_m / 10.0 * min(np.tan(scene.zenith), 2.2)
     rows, cols = round(shift * np.cos(scene.azimuth)), round(-shift * np.sin(scene.azimuth))
     for place, shadow in ((window.shifted(-rows, -cols), True), (window, False)):
@@ -160,9 +183,12 @@ def _clouds(mixture: Array, window: Window, scene: Scene) -> None:
         cover = cover.astype(np.float32)
         if shadow:
             mixture *= np.float32(1.0) - np.float32(0.6) * cover
+            veil.shadow[:] = cover
         else:
+            veil.cloud[:] = cover
             mixture *= np.float32(1.0) - np.float32(0.97) * cover
             mixture[_E["cloud"]] += cover * (np.float32(0.75) + np.float32(0.35) * cover)
+    return veil
 
 
 def _swath(window: Window, scene: Scene) -> np.ndarray:

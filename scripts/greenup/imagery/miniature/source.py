@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from greenup.bands import MINIATURE
+from greenup.errors import UserError
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
 from greenup.imagery.miniature import ground, land, plants, trees
@@ -78,7 +80,14 @@ class MiniatureSource:
         return out.drop_duplicates(["site_id", "season", "scene_id"], ignore_index=True)
 
     def read(self, scene_id: str, grid: PatchGrid, bands: tuple[str, ...]) -> Pixels:
-        """The pixels of a scene on a grid; `SceneMissing` when that scene does not exist or does not show the grid."""
+        """The pixels of a scene on a grid: bands of a simulated L2A product, and its masks SCL, QA60 and CLDPRB.
+
+        Raises `SceneMissing` when that scene does not exist or does not show the grid, `UserError` for other bands.
+        """
+        if others := [b for b in bands if b not in MINIATURE]:
+            raise UserError(
+                f"patches.bands: the miniature Earth has no band {others[0]!r}", f"choose from {', '.join(MINIATURE)}"
+            )
         scene = self._sky.scene(scene_id, grid)
         return render(self.seed, self._ground(grid), scene, grid, bands)
 
