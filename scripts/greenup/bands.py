@@ -103,6 +103,10 @@ PRODUCTS: dict[str, tuple[str, ...]] = {
 }
 """Bands and masks that each product can have."""
 
+KEPT: dict[str, tuple[str, ...]] = {"s2_l2a": (*S2_L2A, "SCL"), "s2_l1c": (*S2_L1C, "QA60"), "s1_grd": S1_GRD}
+"""What is exported where a dataset does not say: all bands, and the mask of cloud (and snow) that the product itself
+brings. An archive without it leaves the mask unknown (`Band.unknown`)."""
+
 MINIATURE: tuple[str, ...] = (*S2_L2A, "SCL", "QA60", "CLDPRB")
 """Bands and masks that the miniature Earth gives: those of a simulated L2A product."""
 

@@ -31,6 +31,7 @@ class Column:
     kind: str
     doc: str
     null: bool = False
+    optional: bool = False  # a table may lack it
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,15 @@ class Schema:
         Raises `UserError` for a missing column, a value of another type, a null where none may be, a repeated key, an
         empty table, a latitude outside -90..90 or a longitude outside -180..180.
         """
-        missing = [c.name for c in self.columns if c.name not in table.columns]
+        absent = [c for c in self.columns if c.name not in table.columns]
+        missing = [c.name for c in absent if not c.optional]
         if missing:
             raise UserError(f"{where}: column {missing[0]!r} is missing", f"a {self.name} table has {self.header()}")
         if table.empty and not self.may_be_empty:
             raise UserError(f"{where}: the {self.name} table has no rows", "look at the stage that made it")
         out = {}
         for c in self.columns:
-            values = table[c.name]
+            values = pd.Series(pd.NA, table.index, dtype=_KINDS[c.kind]) if c in absent else table[c.name]
             if c.kind != "list":
                 try:
                     if c.kind == "time":
@@ -239,6 +241,8 @@ INTERVALS = Schema(
     may_be_empty=True,
 )
 
+_ORBIT = Column("orbit", "text", "of radar: ascending or descending", null=True, optional=True)
+
 SCENES = Schema(
     "scenes",
     "One row a site x season: the scene chosen, or why there is none.",
@@ -249,13 +253,9 @@ SCENES = Schema(
         Column("scene_id", "text", "scene identifier in its archive", null=True),
         Column("time", "time", "acquisition time", null=True),
         Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
-        Column(
-            "cloud_of",
-            "text",
-            "what the cloud cover speaks of: tile, patch, or tile_estimate (a rule of thumb)",
-            null=True,
-        ),
+        Column("cloud_of", "text", "what it speaks of: tile, patch, or tile_estimate; empty for radar", null=True),
         Column("days_from_middle", "float", "days from the middle of its season (negative: before)", null=True),
+        _ORBIT,
         Column("candidates", "int", "scenes in the season's intervals, of any cloud"),
         Column("reason", "text", "why this scene, or why none"),
     ),
@@ -274,6 +274,7 @@ LEDGER = Schema(
         Column("scene_id", "text", "scene", null=True),
         Column("time", "time", "acquisition time", null=True),
         Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
+        _ORBIT,
         Column("valid_fraction", "float", "share of 10 m pixels with data", null=True),
         Column("epsg", "int", "UTM zone of the grid", null=True),
         Column("west", "float", "outer west edge (m)", null=True),
@@ -302,6 +303,7 @@ INDEX = Schema(
         Column("scene_id", "text", "scene"),
         Column("time", "time", "acquisition time"),
         Column("cloud", "float", "cloud cover, percent", null=True),
+        _ORBIT,
         Column("valid_fraction", "float", "share of 10 m pixels with data"),
     ),
     ("site_id", "season"),

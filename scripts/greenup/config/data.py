@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from greenup.bands import MINIATURE, PRODUCTS, check_product, measured_of
+from greenup.bands import KEPT, MINIATURE, PRODUCTS, check_product
 from greenup.config.block import Block, MeasuredBands, Years
 from greenup.config.phenology import ImagesPhenology, MiniaturePhenology, Phenology
 from greenup.config.seasons import EviSeasons, Seasons
@@ -130,7 +130,8 @@ class Patches(Block):
     size_px: int = Field(264, gt=0)
     """Side of a patch in 10 m pixels."""
     bands: MeasuredBands | None = None
-    """Bands and masks to export, at native resolution; all bands of the product and no mask when empty."""
+    """Bands and masks to export, at native resolution; all bands of the product and
+    its own mask (SCL of L2A, QA60 of L1C) when empty."""
 
 
 class Dataset(Block):
@@ -158,7 +159,7 @@ class Dataset(Block):
         imagery = info.data.get("imagery")
         if patches.bands is None:
             product = "s2_l2a" if imagery is None else imagery.product
-            return patches.model_copy(update={"bands": measured_of(PRODUCTS[product])})
+            return patches.model_copy(update={"bands": KEPT[product]})
         if imagery is not None:
             try:
                 check_product(patches.bands, imagery.product, "bands")

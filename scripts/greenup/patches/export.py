@@ -47,6 +47,7 @@ class Entry:
     image: Image | None = None
     row: Row | None = None
     cause: str | None = None
+    orbit: str | None = None
 
 
 def export_shard(
@@ -129,7 +130,9 @@ def plan_shard(sites: pd.DataFrame, scenes: pd.DataFrame, patches: Patches) -> d
         elif scene.status == "chosen" and not pd.isna(scene.scene_id) and not pd.isna(scene.time):
             grid = grid_for_site(*known.loc[scene.site_id], patches.size_px, resolutions)
             image = Image(scene.site_id, scene.season, scene.scene_id, scene.time, grid)
-            entries.append(Entry(scene.site_id, scene.season, "chosen", cloud, image))
+            orbit = getattr(scene, "orbit", None)
+            orbit = None if pd.isna(orbit) else str(orbit)
+            entries.append(Entry(scene.site_id, scene.season, "chosen", cloud, image, orbit=orbit))
         else:
             raise UserError(
                 f"scenes: site {scene.site_id!r}, season {scene.season!r}: status {scene.status!r} with scene "
@@ -276,6 +279,7 @@ def ledger_table(entries: list[Entry]) -> pd.DataFrame:
                 "scene_id": image.scene_id if image else None,
                 "time": image.time if image else None,
                 "cloud": e.cloud,
+                "orbit": e.orbit,
                 "valid_fraction": row.valid_fraction if row else None,
                 "epsg": image.grid.epsg if image else None,
                 "west": image.grid.west if image else None,

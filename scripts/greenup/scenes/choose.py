@@ -90,11 +90,10 @@ def with_status(rows: pd.DataFrame, taken: pd.DataFrame, counts: pd.DataFrame) -
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:
-    """The `SCENES` table of rows that have all of its columns, with ``orbit`` where they have it; counts are logged."""
+    """The `SCENES` table of rows that have all of its columns (``orbit`` if radar); counts are logged."""
     counted = table["status"].value_counts()
     _log.info("scenes: %s", ", ".join(f"{n} {name}" for name, n in counted.items()) or "no site has a season")
-    columns = [c.name for c in SCENES.columns] + (["orbit"] if "orbit" in table else [])
-    return SCENES.check(table[columns], "scenes")
+    return SCENES.check(table[[c.name for c in SCENES.columns if c.name in table]], "scenes")
 
 
 def with_orbit(taken: pd.DataFrame, source: ImagerySource, has_cloud: bool) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def test_merging_is_as_told():
     small = resolve(yaml.safe_load(next(c for _, c in STUDIES if "study: small" in c)))
     assert {n: d.patches.size_px for n, d in small.datasets.items()} == {"ssl4eco": 64, "ssl4eo_s12": 96}
     assert {d.imagery.source for d in small.datasets.values()} == {"miniature"}
-    assert len(small.datasets["ssl4eco"].patches.bands) == 12
+    assert len(small.datasets["ssl4eco"].patches.bands) == 12 + 1
 
 
 def test_kinds_told_are_the_kinds_there_are():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from greenup.bands import S2_L1C, S2_L2A
+from greenup.bands import KEPT, S2_L2A
 from greenup.config import Dataset, Study, load_study, parse, resolve
 from greenup.config.data import MiniatureImagery
 from greenup.config.load import LIBRARY, merge
@@ -71,7 +71,7 @@ class TestStudies:
         )
         assert (s12.sites.cities, s12.sites.sigma_km, s12.seasons.rule) == (10_000, 50, "quarters")
         assert (seco.seasons.count, seco.seasons.spacing_days, seco.scenes.max_cloud) == (5, 84, 10)
-        assert all(d.patches.bands == S2_L2A for d in (eco, s12))
+        assert all(d.patches.bands == (*S2_L2A, "SCL") for d in (eco, s12))
         method = paper.models["seco_eco"].method
         assert (method.queue, method.temperature, method.key_momentum, method.batch_size) == (65_536, 0.2, 0.999, 256)
 
@@ -470,7 +470,7 @@ def _archive(product: str, **patches) -> str:
 class TestBands:
     @pytest.mark.parametrize(
         ("product", "bands"),
-        [("s2_l2a", S2_L2A), ("s2_l1c", S2_L1C), ("s1_grd", ("VV", "VH"))],
+        KEPT.items(),
     )
     def test_are_those_of_the_product_where_none_are_written(self, product, bands):
         loaded = study(_archive(product, size_px=64)).datasets["d"]
@@ -481,7 +481,7 @@ class TestBands:
         text = "{study: x, every_dataset: {patches: {bands: [B2, SCL]}}, datasets: {ssl4eco: %s, seco: }}"
         loaded = study(text % "{patches: {bands: }}")
         assert loaded.datasets["seco"].patches.bands == ("B2", "SCL")
-        assert loaded.datasets["ssl4eco"].patches.bands == S2_L2A
+        assert loaded.datasets["ssl4eco"].patches.bands == KEPT["s2_l2a"]
 
     @pytest.mark.parametrize(
         ("product", "bands", "parts"),
@@ -630,4 +630,4 @@ class TestPairs:
         loaded = study("{study: x, datasets: {ssl4eo_s12: , ssl4eo_s12_l1c: , ssl4eo_s12_s1: }}")
         for name in ("ssl4eo_s12_l1c", "ssl4eo_s12_s1"):
             assert loaded.sampled_as(name) == loaded.datasets[name].scenes.pair_with == "ssl4eo_s12"
-        assert len(loaded.datasets["ssl4eo_s12_l1c"].patches.bands) == 13
+        assert len(loaded.datasets["ssl4eo_s12_l1c"].patches.bands) == 13 + 1

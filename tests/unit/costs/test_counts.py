@@ -144,4 +144,4 @@ class TestImages:
 
     def test_native_values(self):
         study = resolve({"study": "s", "datasets": {"ssl4eco": None}})
-        assert native_values(study.datasets["ssl4eco"].patches) == 4 * 264**2 + 6 * 132**2 + 2 * 44**2
+        assert native_values(study.datasets["ssl4eco"].patches) == 4 * 264**2 + (6 + 1) * 132**2 + 2 * 44**2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from greenup.bands import S2_L2A
 from greenup.config import load_study, resolve
 from greenup.costs.estimate import estimate
 from greenup.costs.lines import TOTAL
@@ -47,7 +48,7 @@ def whole(name):
 class TestClosedForms:
     def test_earth_engine(self):
         rates = RATES | {"found_share": replace(RATES["found_share"], value=1.0)}
-        found = values(estimate(study_of(1000), rates))
+        found = values(estimate(study_of(1000, bands=list(S2_L2A)), rates))
         assert found["sites"] == 1000
         assert found["site x season"] == found["images expected"] == found["images kept"] == 4000
         assert found["search requests"] == 1000 / 25
@@ -64,7 +65,7 @@ class TestClosedForms:
     @pytest.mark.parametrize(("size_px", "fits"), [(264, 4), (500, 4), (708, 3), (709, 3), (1000, 2), (1414, 1)])
     def test_as_many_images_in_a_request_as_fit_48_mb(self, size_px, fits):
         rates = RATES | {"found_share": replace(RATES["found_share"], value=1.0)}
-        found = values(estimate(study_of(10, size_px=size_px), rates))
+        found = values(estimate(study_of(10, size_px=size_px, bands=list(S2_L2A)), rates))
         assert found["pixel requests"] == 10 * math.ceil(4 / fits)
 
     def test_sites_without_an_image_are_not_asked_for(self):
