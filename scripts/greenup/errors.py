@@ -1,4 +1,4 @@
-"""The one error a user is meant to read, and the frame in which every job runs."""
+"""The errors a user is meant to read, and the frame in which every job runs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,18 @@ class UserError(Exception):
         return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
 
 
+class PassingError(Exception):
+    """A failure that may pass: tried again with a pause. ``cause`` is ``quota`` or ``error``."""
+
+    def __init__(self, message: str, cause: str = "error") -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 @contextmanager
 def job(log: str | Sequence[str] | None = None) -> Iterator[None]:
-    """Run the body of a rule's entry: log to stderr and to the rule's log file, end a `UserError` in one message.
+    """Run the body of a rule's entry: log to stderr and to the rule's log file, end a `UserError` in one message,
+    and so a `PassingError` for which patience has ended.
 
     ``log`` is ``snakemake.log`` or a path. Other exceptions pass through with their traceback, which also goes to the
     log file.
@@ -45,6 +54,11 @@ def job(log: str | Sequence[str] | None = None) -> Iterator[None]:
         yield
     except UserError as error:
         logging.getLogger("greenup").error("error: %s", error)
+        raise SystemExit(1) from None
+    except PassingError as error:
+        mend = "ask for less at once (runtime.requests), or run" if error.cause == "quota" else "run"
+        told = UserError(f"{error} (tried several times)", f"{mend} again later: what is finished is kept")
+        logging.getLogger("greenup").error("error: %s", told)
         raise SystemExit(1) from None
     except Exception:
         logging.getLogger("greenup").exception("this job failed")

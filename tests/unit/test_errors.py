@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from greenup.errors import UserError, job
+from greenup.errors import PassingError, UserError, job
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -39,6 +39,16 @@ class TestJob:
         for text in (capsys.readouterr().err, log.read_text()):
             assert "error: a.csv: no column lat\n  mend: add it" in text
             assert "Traceback" not in text
+
+    @pytest.mark.parametrize(("cause", "mend"), [("quota", "runtime.requests"), ("error", "run again later")])
+    def test_a_service_that_stays_away_is_one_message_too(self, tmp_path, capsys, cause, mend):
+        with pytest.raises(SystemExit) as caught, job(str(tmp_path / "job.log")):
+            raise PassingError("search in S2: 429 Too many", cause)
+        assert caught.value.code == 1
+        for told in (capsys.readouterr().err, (tmp_path / "job.log").read_text()):
+            assert "search in S2: 429 Too many" in told
+            assert mend in told
+            assert "Traceback" not in told
 
     def test_any_other_error_has_its_traceback_in_the_log(self, tmp_path, capsys):
         log = tmp_path / "a.log"

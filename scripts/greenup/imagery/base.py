@@ -9,15 +9,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from greenup.errors import PassingError as PassingError
 from greenup.grids import PatchGrid
-
-
-class PassingError(Exception):
-    """A failure that may pass: tried again with a pause. ``cause`` is ``quota`` or ``error``."""
-
-    def __init__(self, message: str, cause: str = "error") -> None:
-        super().__init__(message)
-        self.cause = cause
 
 
 class SceneMissing(Exception):
