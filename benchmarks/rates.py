@@ -37,7 +37,7 @@ from greenup.evaluate.linear import fit_linear
 from greenup.grids import grid_for_site
 from greenup.imagery.miniature import MiniatureSource, ground
 from greenup.imagery.miniature.render import render
-from greenup.patches.container import Form, Row, ShardFile, pixel_checksum, valid_fraction, writing
+from greenup.patches.container import Form, Row, ShardFile, pixel_checksum, writing
 from greenup.patches.resample import ndvi
 from greenup.patches.statistics import Histograms
 from greenup.pretrain.backbones import build_backbone
@@ -130,7 +130,7 @@ def patches_rates(count: int) -> dict[str, float]:
             with writing(path, form, len(dates)) as out:
                 for n, (date, (grid, scene)) in enumerate(zip(dates, shown, strict=True)):
                     time_of = pd.Timestamp(2019, 7, 1, tz="UTC")
-                    check, valid = pixel_checksum(date), valid_fraction(date, S2_L2A)
+                    check, valid = pixel_checksum(date), form.valid_fraction(date)
                     out.put(n, Row(f"s{n}", "summer", scene, time_of, grid, check, valid), date)
 
         rates["patch_write"] = 1e6 * seconds(write) / len(dates) / values

@@ -231,6 +231,7 @@ rule quality_figure:
     input:
         ledgers=[plan.shard_files(d, "patches/{dataset}/{shard}.ledger.parquet") for d in plan.used],
         scenes=[plan.shard_files(d, "scenes/{dataset}/{shard}.parquet") for d in plan.used],
+        sites=[f"{R}/sites/{d}.parquet" for d in plan.used],
     output:
         png=report(
             f"{R}/paper/figures/quality.png",
@@ -350,6 +351,7 @@ rule write_report:
         figures=list(plan.figures.values()),
         tables=[p.replace(".csv", ".html") for p in plan.tables.values()],
         cards=expand(f"{R}/datasets/{{dataset}}/README.md", dataset=plan.used),
+        sheets=expand(f"{R}/datasets/{{dataset}}/quality/contact_sheet.jpg", dataset=plan.used),
     output:
         f"{R}/report.html",
     log:

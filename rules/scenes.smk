@@ -23,7 +23,7 @@ rule choose_scenes:
     shell:
         'python "$SCRIPTS"/choose_scenes.py --sites {input.sites:q} --seasons {input.seasons:q}'
         " --shard {wildcards.shard} --imagery {params.imagery:q} --scene-rule {params.scenes:q} --grid {params.grid:q}"
-        " --pair {input.pair:q}"
+        " --pair {input.pair:q} --published {input.published:q}"
         ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 

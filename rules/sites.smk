@@ -24,9 +24,30 @@ rule fetch_source:
         "../scripts/fetch_source.py"
 
 
+# What a published folder holds: sites and images, in one look.
+rule list_published:
+    input:
+        lambda w: plan.published_inputs(w.dataset),
+    output:
+        f"{R}/published/{{dataset}}.parquet",
+    log:
+        f"{R}/logs/list_published/{{dataset}}.log",
+    benchmark:
+        f"{R}/benchmarks/sites/list_published.{{dataset}}.tsv"
+    conda:
+        "../envs/geo.yaml"
+    params:
+        imagery=lambda w: plan.listed(w.dataset),
+    message:
+        "folder of {wildcards.dataset}"
+    script:
+        "../scripts/list_published.py"
+
+
 rule sample_sites:
     input:
         lambda w: plan.sites_inputs(w.dataset),
+        published=lambda w: plan.sites_published(w.dataset),
         taken=lambda w: plan.sites_taken(w.dataset),
     output:
         f"{R}/sites/{{dataset}}.parquet",

@@ -5,5 +5,10 @@ from greenup.paper.quality import draw_quality, read_quality
 from greenup.paper.style import save_figure
 
 with job(snakemake.log):
-    table = read_quality(snakemake.params.names, list(snakemake.input.ledgers), list(snakemake.input.scenes))
+    table = read_quality(
+        snakemake.params.names,
+        list(snakemake.input.ledgers),
+        list(snakemake.input.scenes),
+        list(snakemake.input.sites),
+    )
     save_figure(draw_quality(table), table, snakemake.output, simulated=table.attrs["simulated"])

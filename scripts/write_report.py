@@ -10,6 +10,7 @@ with job(snakemake.log):
         figures=list(snakemake.input.figures),
         tables=list(snakemake.input.tables),
         cards=list(snakemake.input.cards),
+        sheets=list(snakemake.input.sheets),
         stages=list(snakemake.params.targets),
         out=snakemake.output[0],
         configfile=snakemake.params.configfile,

@@ -25,7 +25,8 @@ class UserError(Exception):
 
 
 class PassingError(Exception):
-    """A failure that may pass: tried again with a pause. ``cause`` is ``quota`` or ``error``."""
+    """A failure that may pass: tried again with a pause. ``cause`` is ``quota``, ``error``, or ``damaged``: a file
+    on disk that has to be fetched again, not final but not tried twice in one job."""
 
     def __init__(self, message: str, cause: str = "error") -> None:
         super().__init__(message)

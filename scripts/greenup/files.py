@@ -39,7 +39,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
     """
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
-    _remove_orphans(final)
+    remove_orphans(final.parent, glob.escape(final.name))
     temporary = final.with_name(f".{final.name}.{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield temporary
@@ -55,10 +55,11 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _remove_orphans(final: Path) -> None:
-    """Remove temporary files of this name whose writer, on this machine, is no more."""
-    for path in final.parent.glob(f".{glob.escape(final.name)}.{_HOST}-*.part"):
-        pid = path.name.removeprefix(f".{final.name}.{_HOST}-").split("-")[0]
+def remove_orphans(folder: Path, name: str = "*") -> None:
+    """Remove the temporary files of a folder, or those of one name in it (a glob pattern), whose writer, on this
+    machine, is no more."""
+    for path in folder.glob(f".{name}.{_HOST}-*.part"):
+        pid = path.name.rsplit(f".{_HOST}-", 1)[1].split("-")[0]
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
@@ -140,6 +141,36 @@ def read_table(
             raise UserError(f"{path}: holds {meta['schema']!r}, expected {schema.name!r}", "check which file is given")
         table = schema.check(table, str(path))
     table.attrs.update(meta)
+    return table
+
+
+def read_columns(paths: Sequence[str | Path], schema: Schema, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of several tables of one schema, one below the other; nothing else of the files is read.
+
+    For tables of millions of rows of which a few columns are wanted. Texts that are not ``site_id`` come as categories;
+    values are not checked. ``attrs`` are those of the first table, but ``simulated`` tells whether any of them is.
+    Raises `UserError` naming a file that is missing, damaged, of another schema, or without a column.
+    """
+    parts, metas = [], []
+    for path in map(Path, paths):
+        arrow = _read_arrow(path, columns=list(columns))
+        if lacking := [c for c in columns if c not in arrow.column_names]:
+            raise UserError(f"{path}: column {lacking[0]!r} is missing", f"a {schema.name} table has {schema.header()}")
+        meta = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
+        if meta.get("schema") not in (schema.name, None):
+            raise UserError(f"{path}: holds {meta['schema']!r}, expected {schema.name!r}", "check which file is given")
+        metas.append(meta)
+        parts.append(arrow.replace_schema_metadata(None))
+    if not parts:
+        raise ValueError("no tables given")
+    # A table without a row may have lost the types of its columns.
+    full = [p for p in parts if p.num_rows] or parts[:1]
+    arrow = pa.concat_tables(full, promote_options="permissive")
+    for i, field in enumerate(arrow.schema):
+        if field.name != "site_id" and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            arrow = arrow.set_column(i, field.name, arrow[i].dictionary_encode().unify_dictionaries())
+    table = arrow.to_pandas()
+    table.attrs.update(metas[0] | {"simulated": any(bool(m.get("simulated")) for m in metas)})
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from shlex import quote
 
 from pydantic import BaseModel
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from greenup.bands import native_resolutions
 from greenup.config import Dataset, Model, Study, Task
 from greenup.config.block import Region
-from greenup.config.data import MiniatureImagery
+from greenup.config.data import MiniatureImagery, PublishedImagery
 from greenup.config.learning import FileLabels
 from greenup.config.phenology import (
     ImagesPhenology,
@@ -20,12 +21,16 @@ from greenup.config.phenology import (
     TablePhenology,
     TilesPhenology,
 )
-from greenup.config.seasons import CustomSeasons, EviSeasons
-from greenup.config.sites import CitySites, DatasetSites, PointSites, Sites
+from greenup.config.seasons import CustomSeasons, EviSeasons, PublishedSeasons
+from greenup.config.sites import CitySites, DatasetSites, PointSites, PublishedSites, Sites
 from greenup.errors import UserError
+from greenup.patches.repair import waiting
 from greenup.sites import sources
 
 STAGES = ("sites", "phenology", "scenes", "patches", "pretrain", "tasks", "evaluate", "paper")
+
+QUALITY_FIGURES = ("map", "images", "cloud", "offset", "dates", "contact_sheet", "values")
+"""Figures of the quality report of a dataset, in its order."""
 
 
 class Plan:
@@ -97,6 +102,23 @@ class Plan:
         sites = self.dataset(dataset).sites
         return [f"{self.root}/sites/{sites.dataset}.parquet"] if isinstance(sites, DatasetSites) else []
 
+    def sites_published(self, dataset: str) -> list[str]:
+        """The list of a published folder, if its sites are taken."""
+        return self._listing(dataset) if isinstance(self.dataset(dataset).sites, PublishedSites) else []
+
+    def _listing(self, dataset: str) -> list[str]:
+        return [f"{self.root}/published/{dataset}.parquet"]
+
+    def published_inputs(self, dataset: str) -> list[str]:
+        """The index of a published folder. The folder itself is looked at by the job, which says what is wrong."""
+        index = getattr(self.dataset(dataset).imagery, "index", None)
+        return [index] if index is not None else []
+
+    def listed(self, dataset: str) -> dict:
+        """What the list of a published folder depends on, for ``params:``; nothing for other images."""
+        imagery = self.dataset(dataset).imagery
+        return self.settings(imagery) if isinstance(imagery, PublishedImagery) else {}
+
     def sampler(self, dataset: str) -> Sites:
         """The block that says how the sites were drawn, of whatever dataset they are taken."""
         return self.dataset(self.study.sampled_as(dataset)).sites
@@ -150,14 +172,17 @@ class Plan:
         return []
 
     def seasons_inputs(self, dataset: str) -> dict[str, list[str]]:
-        """What a season rule reads beside the sites: the evi rule the dates, the custom rule its table of windows."""
+        """What a season rule reads beside the sites: the evi rule the dates, the custom rule its table of windows,
+        the published rule the list of the folder."""
         seasons = self.dataset(dataset).seasons
         phenology = [f"{self.root}/phenology/{dataset}.parquet"] if isinstance(seasons, EviSeasons) else []
         windows = [seasons.file] if isinstance(seasons, CustomSeasons) and seasons.file is not None else []
-        return {"phenology": phenology, "windows": windows}
+        published = self._listing(dataset) if isinstance(seasons, PublishedSeasons) else []
+        return {"phenology": phenology, "windows": windows, "published": published}
 
     def scenes_inputs(self, dataset: str, shard: str) -> dict[str, str | list[str]]:
-        """What scene choice reads beside the sites: the seasons, a table of scene ids, the scenes to pair with.
+        """What scene choice reads beside the sites: the seasons, a table of scene ids, the scenes to pair with, the
+        list of a published folder.
 
         A dataset that is paired has the seasons of the other, so that nothing is asked for their dates again.
         """
@@ -166,11 +191,17 @@ class Plan:
         while (other := self.dataset(dated).scenes.pair_with) is not None:
             dated = other
         index = [scenes.index] if scenes.index is not None else []
-        return {"seasons": f"{self.root}/seasons/{dated}.parquet", "index": index, "pair": pair}
+        published = self._listing(dataset) if isinstance(self.dataset(dataset).imagery, PublishedImagery) else []
+        return {"seasons": f"{self.root}/seasons/{dated}.parquet", "index": index, "pair": pair, "published": published}
 
     def grid(self, dataset: str) -> str:
-        """Size (10 m pixels) and native resolutions (m) of a dataset's patches: all that scene choice needs of them."""
+        """Size (10 m pixels) and native resolutions (m) of a dataset's patches: all that scene choice needs of them.
+
+        An image whose own pixels are kept must only show the site: how far it reaches is its own affair.
+        """
         patches = self.dataset(dataset).patches
+        if patches.grid == "image":
+            return json.dumps({"size_px": 1, "native_m": (10,)})
         return json.dumps({"size_px": patches.size_px, "native_m": native_resolutions(patches.bands)})
 
     @property
@@ -184,6 +215,29 @@ class Plan:
         """``pattern`` with {dataset} and {shard} filled in for every shard."""
         return [f"{self.root}/" + pattern.format(dataset=dataset, shard=s) for s in self.shards(dataset)]
 
+    @property
+    def patches_wanted(self) -> list[str]:
+        """Files of the target `patches`: indexes, and the pixel files of all shards, so that one that was moved aside
+        is made again though all that was made of it is there.
+
+        While a shard of a dataset is moved aside, the index is not asked for: whether it has to be made again shows
+        when the shard is there.
+        """
+        aside = waiting(self.root)
+        indexes = [(d, f"{self.root}/datasets/{d}/index.parquet") for d in self.used]
+        wanted = [path for d, path in indexes if not (d in aside and Path(path).is_file())]
+        return wanted + [f for d in self.used for f in self.shard_files(d, "patches/{dataset}/{shard}.h5")]
+
+    @property
+    def patches_configured(self) -> str:
+        """What `verify` holds the shards of each dataset against, as JSON."""
+        return json.dumps(
+            {
+                d: {"shards": len(self.shards(d)), "bands": block.patches.bands, "size_px": block.patches.size_px}
+                for d, block in ((d, self.dataset(d)) for d in self.imaged)
+            }
+        )
+
     def dataset_files(self, dataset: str) -> dict[str, str | list[str]]:
         """What a reader of a dataset needs."""
         return {
@@ -191,6 +245,10 @@ class Plan:
             "statistics": f"{self.root}/datasets/{dataset}/statistics.json",
             "pixels": self.shard_files(dataset, "patches/{dataset}/{shard}.h5"),
         }
+
+    def quality_figures(self, kind: str) -> list[str]:
+        """The figures of a dataset's quality report, with {dataset} in their paths: all as png, pdf or csv."""
+        return [f"{self.root}/datasets/{{dataset}}/quality/{name}.{kind}" for name in QUALITY_FIGURES]
 
     # ----------------------------------------------------------------------------------------- models and tasks
     @property

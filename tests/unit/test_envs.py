@@ -19,7 +19,10 @@ ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 SCRIPTS = ROOT / "scripts"
 
 # Names on conda-forge that differ from PyPI's.
-PYPI = {"pytorch": "torch", "py-opencv": "opencv-python-headless", "matplotlib-base": "matplotlib"}
+PYPI = {
+    "pytorch": "torch", "py-opencv": "opencv-python-headless", "matplotlib-base": "matplotlib",
+    "python-xxhash": "xxhash",
+}  # fmt: skip
 # In conda environments only: the interpreter, and tools to look at files by hand.
 CONDA_ONLY = {"python", "pip", "gdal"}
 # Module -> distribution, where the names differ.

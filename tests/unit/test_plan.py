@@ -73,8 +73,8 @@ class TestDatasets:
 
     def test_only_the_evi_rule_reads_dates(self, tiny):
         dates = ["results/tiny/phenology/ssl4eco.parquet"]
-        assert tiny.seasons_inputs("ssl4eco") == {"phenology": dates, "windows": []}
-        assert tiny.seasons_inputs("biome_points") == {"phenology": [], "windows": []}
+        assert tiny.seasons_inputs("ssl4eco") == {"phenology": dates, "windows": [], "published": []}
+        assert tiny.seasons_inputs("biome_points") == {"phenology": [], "windows": [], "published": []}
 
     def test_used_are_those_that_somebody_needs(self):
         drawn = {"sites": {"sampler": "grid"}}
@@ -140,10 +140,11 @@ class TestBorrowed:
         assert x.land_inputs[0] == "my/land.gpkg"
 
     def test_scenes_wait_for_the_same_shard_of_the_pair(self, chain):
-        assert chain.scenes_inputs("a", "0001") == {"seasons": "results/x/seasons/a.parquet", "index": [], "pair": []}
+        none = {"index": [], "pair": [], "published": []}
+        assert chain.scenes_inputs("a", "0001") == {"seasons": "results/x/seasons/a.parquet", **none}
         assert chain.scenes_inputs("c", "0001") == {
             "seasons": "results/x/seasons/a.parquet",
-            "index": [],
+            **none,
             "pair": ["results/x/scenes/b/0001.parquet"],
         }
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from greenup import schemas
 from greenup.errors import UserError
+from greenup.schema import KINDS
 from greenup.schemas import EMBEDDINGS, INTERVALS, PHENOLOGY, PROBES, SCENES, SITES, Column, Schema
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,7 +205,7 @@ class TestDefinitions:
         assert len(set(names)) == len(names)
         assert set(schema.key) <= set(names)
         assert not any(c.null for c in schema.columns if c.name in schema.key)
-        assert all(c.doc and c.kind in {*schemas._KINDS, "list"} for c in schema.columns)
+        assert all(c.doc and c.kind in {*KINDS, "list"} for c in schema.columns)
         assert not schema.is_geo or {"lon", "lat"} <= set(names)
 
     def test_names_are_unique(self):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from greenup.bands import KEPT, MINIATURE, PRODUCTS, check_product
+from greenup.bands import KEPT, MINIATURE, PRODUCTS, check_product, measured_of
 from greenup.config.block import Block, MeasuredBands, Years
 from greenup.config.phenology import ImagesPhenology, MiniaturePhenology, Phenology
-from greenup.config.seasons import EviSeasons, Seasons
-from greenup.config.sites import Sites
+from greenup.config.seasons import EviSeasons, PublishedSeasons, Seasons
+from greenup.config.sites import DatasetSites, PointSites, PublishedSites, Sites
 from greenup.errors import UserError
 
 
@@ -92,7 +93,49 @@ class EarthEngineImagery(_Product):
     """Image collection; the product's harmonised one when empty."""
 
 
-Imagery = Annotated[MiniatureImagery | ArchiveImagery | StacImagery | EarthEngineImagery, Field(discriminator="source")]
+class PublishedImagery(_Product):
+    """The folder of a published data set as it is downloaded: SSL4EO-S12, SSL4Eco or SeCo. Its own sites and dates are
+    taken, all of its images, and their own pixels."""
+
+    source: Literal["published"]
+    """Kind of source."""
+    layout: Literal["ssl4eo_s12", "ssl4eco", "seco"] = Field(examples=["ssl4eo_s12"])
+    """Whose folder it is; SSL4EO-S12 has three products, the other two surface reflectance (s2_l2a) alone."""
+    path: str = Field(examples=["data/ssl4eo-s12"])
+    """Folder that holds the folders of the sites, or, of SSL4EO-S12, the folders s1, s2c and s2a."""
+    index: str | None = None
+    """SSL4Eco's CSV with index, lon, lat, image_id_1 .. image_id_4: sites get its places, images its seasons."""
+    place: Literal["as_written", "utm"] = "as_written"
+    """as_written: coordinates as the files say, degrees for a UTM grid. utm: the UTM grid worked out from
+    metadata.json; not of SSL4Eco, which has none."""
+    damaged: Literal["refuse", "skip"] = "refuse"
+    """An image that cannot be read, or lacks a band: the job names it and does not end, or the season stays without."""
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """Bands of the product; masks were not published."""
+        return measured_of(PRODUCTS[self.product])
+
+    @property
+    def size_px(self) -> int:
+        """Side of its images in 10 m pixels."""
+        return 256 if self.layout == "ssl4eco" else 264
+
+    @model_validator(mode="after")
+    def _as_published(self) -> PublishedImagery:
+        if self.layout != "ssl4eo_s12" and self.product != "s2_l2a":
+            raise ValueError(f"product: layout {self.layout!r} has no {self.product}; leave product out")
+        if self.layout == "ssl4eco" and self.place == "utm":
+            raise ValueError("place: 'utm' needs metadata.json, which SSL4Eco's folder has not; leave place out")
+        if self.layout != "ssl4eco" and self.index is not None:
+            raise ValueError(f"index: layout {self.layout!r} has no index of images; leave index out")
+        return self
+
+
+Imagery = Annotated[
+    MiniatureImagery | ArchiveImagery | StacImagery | EarthEngineImagery | PublishedImagery,
+    Field(discriminator="source"),
+]
 
 
 class Scenes(Block):
@@ -132,6 +175,20 @@ class Patches(Block):
     bands: MeasuredBands | None = None
     """Bands and masks to export, at native resolution; all bands of the product and
     its own mask (SCL of L2A, QA60 of L1C) when empty."""
+    grid: Literal["site", "image"] = "site"
+    """site: a UTM grid centred on the site. image: the image's own pixels as they lie, for archives of images that are
+    already cut or are on another grid; bands that lie there at 10 m stay at 10 m."""
+
+
+def _as_cut(patches: Patches, imagery: PublishedImagery) -> Patches:
+    """What is kept of images that are cut already: their own pixels, all of them where nothing else is said."""
+    said = patches.model_fields_set
+    if patches.grid == "site" and "grid" in said:
+        raise ValueError("grid: images of a published folder are cut already; write grid: image, or leave it out")
+    size = patches.size_px if "size_px" in said else imagery.size_px
+    if size > imagery.size_px:
+        raise ValueError(f"size_px: {size}, but images of layout {imagery.layout!r} have {imagery.size_px} pixels")
+    return patches.model_copy(update={"grid": "image", "size_px": size})
 
 
 class Dataset(Block):
@@ -152,14 +209,28 @@ class Dataset(Block):
     shards: int = Field(1, ge=1)
     """Jobs the sites are split into, in spatial order; about 500 sites each is good."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sites_and_dates_of_a_folder(cls, written: Any) -> Any:
+        """A published folder brings its own sites and dates: they need not be written."""
+        if isinstance(written, Mapping):
+            imagery = written.get("imagery")
+            if isinstance(imagery, Mapping) and imagery.get("source") == "published":
+                return {"sites": {"sampler": "published"}, "seasons": {"rule": "published"}, **written}
+        return written
+
     @field_validator("patches")
     @classmethod
     def _bands_of_the_product(cls, patches: Patches, info: ValidationInfo) -> Patches:
         """Whatever reads a dataset finds its bands written out. Without imagery they say nothing: those of L2A."""
         imagery = info.data.get("imagery")
+        if isinstance(imagery, PublishedImagery):
+            patches = _as_cut(patches, imagery)
         if patches.bands is None:
             product = "s2_l2a" if imagery is None else imagery.product
-            return patches.model_copy(update={"bands": KEPT[product]})
+            # No published folder has a mask.
+            kept = imagery.offered if isinstance(imagery, PublishedImagery) else KEPT[product]
+            return patches.model_copy(update={"bands": kept})
         if imagery is not None:
             try:
                 check_product(patches.bands, imagery.product, "bands")
@@ -171,6 +242,33 @@ class Dataset(Block):
                     f"leave it out, or choose from {', '.join(imagery.offered)}"
                 )
         return patches
+
+    @model_validator(mode="after")
+    def _published_together(self) -> Dataset:
+        """Images, dates and sites of a published folder belong to one another."""
+        is_published = isinstance(self.imagery, PublishedImagery)
+        if is_published != isinstance(self.seasons, PublishedSeasons):
+            if is_published:
+                raise ValueError(
+                    f"season rule {self.seasons.rule!r} searches for images, those of a published folder are given; "
+                    "write seasons: {rule: published}, or give the dataset a name of its own"
+                    if self.seasons
+                    else "images of a published folder have its dates; write seasons: {rule: published}"
+                )
+            raise ValueError("season rule 'published' needs the images of a published folder; take another rule")
+        if is_published and not isinstance(self.sites, PublishedSites | DatasetSites | PointSites):
+            raise ValueError(
+                f"sampler {self.sites.sampler!r} draws new sites, but a published folder has only its own; "
+                "write sites: {sampler: published}, or give the dataset a name of its own"
+            )
+        if isinstance(self.sites, PublishedSites) and not is_published:
+            raise ValueError("sampler 'published' needs the images of a published folder; take another sampler")
+        asked = [key for key in ("index", "pair_with") if getattr(self.scenes, key) is not None]
+        if is_published and asked:
+            raise ValueError(f"scenes.{asked[0]}: all images of a published folder are taken; leave it out")
+        if is_published and isinstance(self.phenology, ImagesPhenology):
+            raise ValueError("phenology source 'images' needs every scene of a site; take another source")
+        return self
 
     @model_validator(mode="after")
     def _needs(self) -> Dataset:

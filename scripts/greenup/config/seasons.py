@@ -111,7 +111,15 @@ class CustomSeasons(Block):
         return self
 
 
+class PublishedSeasons(Block):
+    """The dates of a published folder: one season an image, d1, d2, ... in order of time, or spring to winter where
+    SSL4Eco's index says so. scenes.years, max_cloud and order do not apply: all images are taken."""
+
+    rule: Literal["published"]
+    """Kind of rule."""
+
+
 Seasons = Annotated[
-    EviSeasons | CalendarSeasons | QuarterSeasons | RandomSeasons | WindowSeasons | CustomSeasons,
+    EviSeasons | CalendarSeasons | QuarterSeasons | RandomSeasons | WindowSeasons | CustomSeasons | PublishedSeasons,
     Field(discriminator="rule"),
 ]

@@ -100,8 +100,20 @@ class DatasetSites(Block):
     """Name of the other dataset."""
 
 
+class PublishedSites(Block):
+    """The sites of a published folder, by the names of its folders (imagery source published)."""
+
+    sampler: Literal["published"]
+    """Kind of sampler."""
+    region: Region | None = None
+    """Only sites inside [west, south, east, north] (degrees), or inside the polygons of this file."""
+    limit: int | None = Field(None, gt=0)
+    """Keep this many sites, drawn evenly by the study's seed; all of them when empty."""
+
+
 Sites = Annotated[
-    GridSites | CitySites | UniformSites | EcoregionSites | PointSites | DatasetSites, Field(discriminator="sampler")
+    GridSites | CitySites | UniformSites | EcoregionSites | PointSites | DatasetSites | PublishedSites,
+    Field(discriminator="sampler"),
 ]
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from greenup.bands import bands_at, native_resolutions
 from greenup.config import Dataset, Study
 from greenup.config.block import Region
-from greenup.config.data import Patches
+from greenup.config.data import Patches, PublishedImagery
 from greenup.config.seasons import (
     CalendarSeasons,
     CustomSeasons,
@@ -23,9 +23,10 @@ from greenup.config.seasons import (
     Seasons,
     WindowSeasons,
 )
-from greenup.config.sites import GridSites, PointSites
+from greenup.config.sites import GridSites, PointSites, PublishedSites
 from greenup.costs.amount import Amount, total
 from greenup.errors import UserError
+from greenup.imagery.published.layouts import LAYOUTS, count_sites
 from greenup.phenology.seasons import QUARTER_DAYS, SHIFT_DAYS
 from greenup.schemas import SEASONS
 from greenup.sites.grid import grid_cells
@@ -90,6 +91,10 @@ def site_count(study: Study, name: str, data: SiteData) -> tuple[int, str]:
             return count, "land cells of the grid" + (" by the packaged land mask" if land is None else "")
         case PointSites():
             return len(sample_points(drawn_as, sites)), f"points in {sites.file}"
+        case PublishedSites():
+            imagery = study.datasets[drawn_as].imagery
+            count = min(count_sites(imagery), sites.limit or math.inf)
+            return count, f"folders in {imagery.path}" + (", at most: inside the region" if sites.region else "")
     at_most = getattr(sites, "min_distance_km", None) is not None
     return sites.count, "at most: fewer where there is no room" if at_most else ""
 
@@ -188,5 +193,7 @@ def side_px(patches: Patches, native_m: int) -> int:
 
 
 def image_seasons(dataset: Dataset, sites: int) -> Searched:
-    """`searched` of a dataset with images."""
+    """`searched` of a dataset with images. A published folder has them already: nothing is searched."""
+    if isinstance(dataset.imagery, PublishedImagery):
+        return Searched(LAYOUTS[dataset.imagery.layout].images, 0.0, 0.0, 0)
     return searched(dataset.seasons, dataset.scenes.years, sites)

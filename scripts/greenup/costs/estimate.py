@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from greenup.config import Study
-from greenup.config.data import MiniatureImagery
+from greenup.config.data import MiniatureImagery, PublishedImagery
 from greenup.costs import learning, sources
 from greenup.costs.amount import Amount, total
 from greenup.costs.counts import ImageCount, image_count, image_seasons, native_values, side_px, site_count
@@ -105,7 +105,9 @@ def _dataset(
     """The lines of a dataset with images, the offers of all sources, and how many images are expected."""
     dataset = study.datasets[name]
     seasons = image_seasons(dataset, sites)
-    images = image_count(sites, seasons.seasons, dataset.scenes.min_images, rates["found_share"].amount)
+    # What was published is there.
+    found = Amount(1.0) if isinstance(dataset.imagery, PublishedImagery) else rates["found_share"].amount
+    images = image_count(sites, seasons.seasons, dataset.scenes.min_images, found)
     several = sources.offers(dataset, sites, seasons, images, rates, study.runtime.requests)
     mine = several[0]
     searched, exported = finished.scenes(name), finished.patches(name)

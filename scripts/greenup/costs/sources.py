@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from greenup.bands import bands_at, native_resolutions
 from greenup.config import Dataset
-from greenup.config.data import ArchiveImagery, MiniatureImagery, StacImagery
+from greenup.config.data import ArchiveImagery, MiniatureImagery, PublishedImagery, StacImagery
 from greenup.costs.amount import Amount, largest, total
 from greenup.costs.counts import DAYS_A_YEAR, ImageCount, Searched, side_px
 from greenup.costs.rates import Rates
@@ -56,11 +56,13 @@ def offers(
     """The configured source first, then the others that could give the same images.
 
     ``connections``: requests at once to a STAC source (``runtime.requests``). The miniature Earth has no alternative:
-    no other source shows its plants.
+    no other source shows its plants; nor has what was published, whose images are taken as they are.
     """
     name = source_name(dataset)
     if isinstance(dataset.imagery, MiniatureImagery):
         return [Offer(name, bound="computed here, nothing is asked of anyone")]
+    if isinstance(dataset.imagery, PublishedImagery):
+        return [Offer(name, bound="read from disk, nothing is asked of anyone")]
     all_offers = {EARTH_ENGINE: _earth_engine(dataset, sites, images, rates)}
     for preset in PRESETS:
         all_offers[preset] = _stac(preset, dataset, sites, seasons, images, rates, connections)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from greenup.config.data import ArchiveImagery, EarthEngineImagery, Imagery, MiniatureImagery, StacImagery
+from greenup.config.data import (
+    ArchiveImagery,
+    EarthEngineImagery,
+    Imagery,
+    MiniatureImagery,
+    PublishedImagery,
+    StacImagery,
+)
 from greenup.config.study import Runtime
 from greenup.imagery.base import ImagerySource, PassingError, Pixels, SceneMissing
 
@@ -35,6 +42,10 @@ def open_source(imagery: Imagery, runtime: Runtime | None = None) -> ImagerySour
             from greenup.imagery.earthengine import EarthEngineSource
 
             return EarthEngineSource(imagery.product, imagery.collection, requests=runtime.requests)
+        case PublishedImagery():
+            from greenup.imagery.published import PublishedSource
+
+            return PublishedSource(imagery, requests=runtime.requests)
     raise TypeError(imagery)
 
 

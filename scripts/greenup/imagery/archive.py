@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pystac
 import shapely
+from rasterio.errors import RasterioIOError
 
+from greenup.bands import bands_at, measured_of, native_resolutions
 from greenup.errors import UserError
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels, SceneMissing
@@ -18,6 +20,7 @@ from greenup.imagery.geoparquet import read_items
 from greenup.imagery.items import Scene, read_item
 from greenup.imagery.notes import Notes
 from greenup.imagery.offsets import Silent
+from greenup.imagery.own_grid import Raster, is_resampled, nearest_window
 from greenup.imagery.pixels import Unreadable, cloud_of, cloud_over, covers, evi_series, read_pixels
 
 
@@ -28,7 +31,7 @@ class ArchiveSource:
     is opened. Cloud cover is the item's ``eo:cloud_cover``; of an item without one that has a scene classification
     (asset SCL) it is measured over each patch, as `patch_cloud` does for any. ``attribution`` is the catalogue's or its
     collections' field of that name (STAC's attribution extension), else the notice that the Copernicus licence asks
-    for, with the years of the items.
+    for, with the years of the items. Its images can be kept on their own grids (`greenup.imagery.base.OwnGrids`).
 
     Raises `UserError` naming file and item for a catalogue that cannot be read, an item without time, place or any
     statement on the offset of its values, and an id that stands twice.
@@ -51,6 +54,10 @@ class ArchiveSource:
         self._times = pd.DatetimeIndex([s.time for s in self._table]).as_unit("ns").asi8
         self._tree = shapely.STRtree([s.footprint for s in self._table])
         self._cloud = lru_cache(maxsize=100_000)(self._measure_cloud)
+        # Headers are small, and a shard's scenes are read several times.
+        self._raster = lru_cache(maxsize=100_000)(Raster.of)
+        # Grids that `own_grid` has given: in UTM one may be taken for a grid centred on a site.
+        self._own: set[tuple[str, PatchGrid]] = set()
         self._notes = Notes()
         self.measures_patch_cloud = any(s.scl is not None for s in self._table)
         self.attribution = "; ".join(dict.fromkeys(said)) or _notice(self._table)
@@ -84,11 +91,63 @@ class ArchiveSource:
         return self._scene(scene_id).orbit
 
     def read(self, scene_id: str, grid: PatchGrid, bands: tuple[str, ...]) -> Pixels:
-        """Pixels of a scene; see `ImagerySource.read`. Raises `SceneMissing` for an id that the catalogue has not."""
+        """Pixels of a scene; see `ImagerySource.read`. Raises `SceneMissing` for an id that the catalogue has not.
+
+        On a grid that `own_grid` has given for this scene, or that cannot be centred on a site (`PatchGrid.is_own`),
+        they are the image's own, not resampled: all at 10 m where `is_resampled` says so. Raises `UserError` where the
+        scene's bands are not as those of the first scene, or not on this grid.
+        """
+        scene = self._scene(scene_id)
         try:
-            return read_pixels(self._scene(scene_id), grid, bands, notes=self._notes)
+            if not grid.is_own and (scene_id, grid) not in self._own:
+                return read_pixels(scene, grid, bands, notes=self._notes)
+            at_10 = self.is_resampled(bands)
+            if self._is_resampled(scene, bands) != at_10:
+                first = self._table[0].scene_id
+                how = ("all at 10 m", "at their native resolutions")
+                raise UserError(
+                    f"{self._file}: the bands of scene {first} lie {how[not at_10]}, those of {scene_id} {how[at_10]}",
+                    "make two catalogues of them, or write patches: {grid: site}",
+                )
+            own = {10: bands} if at_10 else {m: bands_at(bands, m) for m in native_resolutions(bands)}
+            return read_pixels(scene, grid, bands, notes=self._notes, own=own)
         except Unreadable as error:
             raise self._damaged(error) from error
+
+    def own_grid(self, scene_id: str, lon: float, lat: float, size_px: int) -> PatchGrid:
+        """The window of an image's own 10 m pixels nearest to a place; see `OwnGrids`.
+
+        Its corner is one of the coarser pixels of the image too, so that those are cut out whole. Raises `SceneMissing`
+        for an id that the catalogue has not, `UserError` naming the scene and the sizes where the image is too small.
+        """
+        scene = self._scene(scene_id)
+        try:
+            # Bands in registry order, those that an instrument measured before the masks.
+            hrefs = dict.fromkeys(scene.bands[b].href for b in (*measured_of(tuple(scene.bands)), *scene.bands))
+            rasters = [self._header(scene, href) for href in hrefs]
+        except Unreadable as error:
+            raise self._damaged(error) from error
+        grid = nearest_window(rasters, lon, lat, size_px, f"{self._file}: scene {scene_id}")
+        self._own.add((scene_id, grid))
+        return grid
+
+    def is_resampled(self, bands: tuple[str, ...]) -> bool:
+        """Whether bands that come at 20 or 60 m lie at 10 m in these files, by the headers of the first scene's, which
+        every scene that is read is held against; see `OwnGrids`."""
+        try:
+            return self._is_resampled(self._table[0], bands)
+        except Unreadable as error:
+            raise self._damaged(error) from error
+
+    def _is_resampled(self, scene: Scene, bands: tuple[str, ...]) -> bool:
+        rasters = {name: self._header(scene, file.href) for name, file in scene.files(bands).items()}
+        return is_resampled(rasters, f"{self._file}: scene {scene.scene_id}")
+
+    def _header(self, scene: Scene, href: str) -> Raster:
+        try:
+            return self._raster(href)
+        except RasterioIOError as error:
+            raise Unreadable(href, scene.scene_id) from error
 
     def curves(self, sites: pd.DataFrame, years: tuple[int, int]) -> pd.DataFrame:
         """EVI of every scene at these sites, of surface reflectance alone; see `ImagerySource.curves`."""

@@ -40,6 +40,8 @@ class Pixels:
 class ImagerySource(Protocol):
     """A source of images.
 
+    One of images that can be kept on their own grids has what `OwnGrids` says.
+
     ``simulated`` says that its pixels are invented; ``attribution`` is the line to print wherever they are shown. One
     that can give several scenes by one request has `read_many` with the signature of the function of that name here.
     """
@@ -62,6 +64,23 @@ class ImagerySource(Protocol):
 
     def curves(self, sites: pd.DataFrame, years: tuple[int, int]) -> pd.DataFrame:
         """EVI series at the sites over these years (both included), as the `curves` table; empty if it has none."""
+        ...
+
+
+class OwnGrids(Protocol):
+    """What a source has beside `ImagerySource` when its images can be kept on their own grids (patches.grid image).
+
+    Its `read` is then given such a grid, and hands out the image's own pixels, not resampled.
+    """
+
+    def is_resampled(self, bands: tuple[str, ...]) -> bool:
+        """Whether all these bands lie at 10 m, whatever their native resolution, as in some published archives:
+        `Pixels` then hold everything at 10 m. Raises `UserError` where some bands do and others do not."""
+        ...
+
+    def own_grid(self, scene_id: str, lon: float, lat: float, size_px: int) -> PatchGrid:
+        """The grid of ``size_px`` pixels of the image's own whose centre is nearest to a place (degrees), inside the
+        image. Raises `SceneMissing`, or `UserError` where the image is smaller than that."""
         ...
 
 

@@ -19,8 +19,9 @@ class Patience:
     """How often one thing is asked for. Pauses (s) grow from ``pause_s`` by doubling up to ``longest_s``, each times
     0.5..1.5 at random.
 
-    ``attempts`` after errors; ``quota_attempts`` after a refusal for too many requests, which passes with time alone.
-    After ``give_up`` images in a row have failed, a source is asked for no more.
+    ``attempts`` after errors, of which a damaged file needs no second; ``quota_attempts`` after a refusal for too many
+    requests, which passes with time alone. After ``give_up`` images in a row have failed, a source is asked for no
+    more.
     """
 
     attempts: int = 4
@@ -31,7 +32,7 @@ class Patience:
 
     def pause_after(self, cause: str, tried: int) -> float | None:
         """Seconds to wait before the next attempt, before jitter; None when ``tried`` attempts are enough."""
-        if tried >= (self.quota_attempts if cause == "quota" else self.attempts):
+        if cause == "damaged" or tried >= (self.quota_attempts if cause == "quota" else self.attempts):
             return None
         return min(self.pause_s * 2 ** (tried - 1), self.longest_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -50,15 +50,24 @@ class Unreadable(Exception):
 
 
 def read_pixels(
-    scene: Scene, grid: PatchGrid, bands: tuple[str, ...], opener: Opener = str, notes: Notes | None = None
+    scene: Scene,
+    grid: PatchGrid,
+    bands: tuple[str, ...],
+    opener: Opener = str,
+    notes: Notes | None = None,
+    own: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Pixels:
     """These bands of a scene on a grid, each at its native resolution, as `Pixels`.
+
+    ``own``: that the grid is the image's own, and at which resolution (m) which of the bands lie there. Then nothing is
+    resampled, and `Pixels` hold the bands at those resolutions.
 
     Measured bands are read bilinearly where they have to be reprojected, masks to the nearest. Masks take no part in
     ``valid``: a pixel is valid where every measured band of its resolution has data, everywhere where only masks share
     one. A mask that the scene lacks holds `UNKNOWN_MASK`.
 
-    Raises `UserError` if the scene lacks a measured band, `Unreadable` if a file cannot be read.
+    Raises `UserError` if the scene lacks a measured band or has one that lies on another grid than its ``own``,
+    `Unreadable` if a file cannot be read.
     """
     notes = notes or Notes()
     files = scene.files(bands)
@@ -66,8 +75,7 @@ def read_pixels(
         if name not in files:
             notes.lacks(scene.scene_id, name)
     values, valid, unshifted = {}, {}, {}
-    for native_m in native_resolutions(bands):
-        names = bands_at(bands, native_m)
+    for native_m, names in (own or {m: bands_at(bands, m) for m in native_resolutions(bands)}).items():
         n = grid.shape(native_m)
         stored = np.zeros((len(names), n, n), np.uint16)
         for i, name in enumerate(names):
@@ -77,7 +85,8 @@ def read_pixels(
         # Bands of one file are read together.
         for href in dict.fromkeys(files[b].href for b in names if b in files):
             places = [i for i, b in enumerate(names) if b in files and files[b].href == href]
-            raw, ok = _window(scene, [(names[i], files[names[i]]) for i in places], grid, native_m, opener)
+            here = [(names[i], files[names[i]]) for i in places]
+            raw, ok = _window(scene, here, grid, native_m, opener, is_own=own is not None)
             for i, band, has in zip(places, raw, ok, strict=True):
                 name, file = names[i], files[names[i]]
                 if file.is_power:
@@ -100,12 +109,18 @@ def read_pixels(
 
 
 def _window(
-    scene: Scene, bands: list[tuple[str, BandFile]], grid: PatchGrid, native_m: int, opener: Opener
+    scene: Scene,
+    bands: list[tuple[str, BandFile]],
+    grid: PatchGrid,
+    native_m: int,
+    opener: Opener,
+    *,
+    is_own: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and validity of bands that lie in one file."""
     first_name, first = bands[0]
     n = grid.shape(native_m)
-    nearest = BANDS[first_name].kind == "mask"
+    smooth = Resampling.nearest if BANDS[first_name].kind == "mask" else Resampling.bilinear
     try:
         return read_window(
             opener(first.href),
@@ -114,7 +129,7 @@ def _window(
             grid.transform(native_m),
             (n, n),
             nodata=first.nodata,
-            resampling=Resampling.nearest if nearest else Resampling.bilinear,
+            resampling=None if is_own else smooth,
         )
     except (rasterio.errors.RasterioError, rasterio.errors.RasterioIOError) as error:
         raise Unreadable(first.href, scene.scene_id) from error

@@ -13,6 +13,8 @@ from rasterio.errors import RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from greenup.errors import UserError
+
 # Two grids are the same when their corners lie within this part of a pixel of one another.
 _ALIGNED_PX = 1e-3
 # How far a reprojected pixel may be looked up beside its true place. A hundredth of a pixel is 25 DN between speckled
@@ -28,17 +30,18 @@ def read_window(
     shape: tuple[int, int],
     *,
     nodata: float,
-    resampling: Resampling = Resampling.bilinear,
+    resampling: Resampling | None = Resampling.bilinear,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read bands of a raster on a grid.
 
     A file in the grid's own CRS whose pixels are the grid's pixels is read as it is, without resampling; any other goes
-    through one reprojection. ``indexes`` are 1-based band numbers; ``shape`` is (rows, columns) of the grid; ``nodata``
-    is the value that means no data where the file itself names none. Returns values (bands, rows, columns) in the
-    file's own type and scale, and a bool array of the same shape that is False where a band has no data or the grid
-    lies outside the file. What has no data holds 0.
+    through one reprojection, unless ``resampling`` is None. ``indexes`` are 1-based band numbers; ``shape`` is (rows,
+    columns) of the grid; ``nodata`` is the value that means no data where the file itself names none. Returns values
+    (bands, rows, columns) in the file's own type and scale, and a bool array of the same shape that is False where a
+    band has no data or the grid lies outside the file. What has no data holds 0.
 
-    Raises ``rasterio.errors.RasterioIOError`` when the file cannot be opened or read, has fewer bands, or lies nowhere.
+    Raises ``rasterio.errors.RasterioIOError`` when the file cannot be opened or read, has fewer bands, or lies nowhere;
+    `UserError` where it would have to be resampled and must not.
     """
     with rasterio.open(href) as source:
         if max(indexes) > source.count:
@@ -49,6 +52,12 @@ def read_window(
         offset = aligned_offset(source.crs, source.transform, epsg, transform)
         if offset is not None:
             values, inside = _paste(source, indexes, offset, shape)
+        elif resampling is None:
+            raise UserError(
+                f"{href}: its pixels are not those of the grid in EPSG:{epsg} from {transform.c!r}, {transform.f!r} of "
+                f"{transform.a!r} x {-transform.e!r}",
+                "images whose bands lie on several grids cannot be kept as they are: write patches: {grid: site}",
+            )
         else:
             # Without UNIFIED_SRC_NODATA=NO a pixel without data in one band would count as data if another has some.
             with WarpedVRT(
@@ -79,8 +88,10 @@ def aligned_offset(crs: CRS, file: Affine, epsg: int, grid: Affine) -> tuple[int
     """Row and column of the grid's first pixel in a file whose pixels are the grid's; None if they are not."""
     if crs is None or crs.to_epsg() != epsg:
         return None
-    # A pixel size that is the same to 1e-7 drifts by a thousandth of a pixel over the 10 980 pixels of a tile.
-    if not np.allclose((file.a, file.b, file.d, file.e), (grid.a, grid.b, grid.d, grid.e), rtol=1e-7, atol=1e-7):
+    # A pixel size that is the same to 1e-7 drifts by a thousandth of a pixel over the 10 980 pixels of a tile. Of the
+    # pixel, not of the unit: in degrees a pixel is 1e-4.
+    close = 1e-7 * abs(grid.a)
+    if not np.allclose((file.a, file.b, file.d, file.e), (grid.a, grid.b, grid.d, grid.e), rtol=0, atol=close):
         return None
     row, column = (grid.f - file.f) / file.e, (grid.c - file.c) / file.a
     near = round(row), round(column)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from textwrap import wrap
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection
-from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
 from greenup.errors import UserError
 from greenup.paper import maps
+from greenup.paper.density import MANY, draw_density_map, hexagons_across, share_scale
 from greenup.paper.style import (
     GREY,
     INK,
@@ -29,14 +27,9 @@ from greenup.paper.style import (
 )
 from greenup.sites.coverage import UNKNOWN
 
-MANY = 3_000
-"""From so many sites on, a map shows their density instead of each site."""
-
 _STACKED = 3  # up to so many maps stand above one another beside the bars; more stand in pairs above them
 _TITLE = 0.24  # inches above a map
 _HEAD, _FOOT = 0.42, 0.34  # inches above and below the bars
-_ACROSS = 160  # hexagons across a map, fewer where they would hold fewer than _SITES sites on average
-_SITES = 8
 
 
 def draw_fig1(
@@ -59,14 +52,15 @@ def draw_fig1(
     # The bars come after the first two maps, as panel c of the paper; the maps of further samplings follow them.
     letters = [*"abcdefghijklmnopqrstuvwxyz"]
     bar_letter = letters.pop(min(len(tables), 2))
-    across = _hexagons_across(frame, tables.values()) if is_density else 0
+    places = [(t["lon"].to_numpy(float), t["lat"].to_numpy(float)) for t in tables.values()]
+    across = hexagons_across(frame, places) if is_density else 0
     drawn = []
     for i, (box, (name, table)) in enumerate(zip(map_boxes, tables.items(), strict=True)):
         axes = figure.add_axes(box)
         drawn.append(_draw_map(axes, frame, table, across))
         panel_title(axes, letters[i % len(letters)], f"{name} (n = {len(table):,})")
     if is_density:
-        _share_scale(figure, strip, drawn)
+        share_scale(figure, strip, drawn)
     _draw_bars(figure, bar_box, shares, list(tables), bar_letter)
     return figure, shares
 
@@ -138,40 +132,13 @@ def _page(frame: maps.MapFrame, count: int, n_classes: int, is_density: bool) ->
 # ------------------------------------------------------------------------------------------------------------- maps
 def _draw_map(axes: Axes, frame: maps.MapFrame, table: pd.DataFrame, across: int) -> Collection:
     """The density of the sites in so many hexagons across, or for 0 every site in the colour of its land cover."""
-    outline = maps.draw_base(axes, frame)
     lon, lat = table["lon"].to_numpy(float), table["lat"].to_numpy(float)
     if across:
-        cmap = LinearSegmentedColormap.from_list("density", matplotlib.colormaps["YlGnBu"](np.linspace(0.25, 1, 256)))
-        drawn = maps.draw_density(axes, frame, lon, lat, cmap, across=across)
-        drawn.set_clip_path(outline)
-        maps.draw_coast(axes, frame, outline)
-        return drawn
+        return draw_density_map(axes, frame, lon, lat, across)
+    maps.draw_base(axes, frame)
     colours = [land_cover_colour(c) for c in table["land_cover"].astype("string").fillna(UNKNOWN)]
     size = float(np.clip(3_000 / len(table), 3.0, 16))
     return axes.scatter(*frame.project(lon, lat), s=size, c=colours, edgecolors="#333333", linewidths=0.2, zorder=3)
-
-
-def _hexagons_across(frame: maps.MapFrame, tables: Iterable[pd.DataFrame]) -> int:
-    """As many hexagons as the thinnest sampling fills well: fewer sites in each would show chance, not density."""
-    fewest = np.inf
-    for table in tables:
-        arguments, _ = maps.hexagons(frame, table["lon"].to_numpy(float), table["lat"].to_numpy(float), _ACROSS)
-        counts = Figure().add_subplot().hexbin(**arguments, mincnt=1).get_array()
-        fewest = min(fewest, float(counts.mean()))
-    return round(_ACROSS * min(1.0, (fewest / _SITES) ** 0.5))
-
-
-def _share_scale(figure: Figure, strip: Box, drawn: list[Collection]) -> None:
-    """One logarithmic colour scale for all maps, from one site a hexagon to the fullest hexagon, and its bar."""
-    values = [d.get_array() for d in drawn]
-    lowest = min(float(v.min()) for v in values if len(v))
-    norm = LogNorm(lowest, max(max(float(v.max()) for v in values if len(v)), 2 * lowest))
-    for each in drawn:
-        each.set_norm(norm)
-    bar = figure.colorbar(drawn[0], cax=figure.add_axes(strip), orientation="horizontal")
-    bar.set_label("sites per 10 000 km²", labelpad=1)
-    bar.outline.set_linewidth(0.4)
-    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 # ------------------------------------------------------------------------------------------------------------- bars

@@ -19,6 +19,7 @@ from greenup.config.seasons import CalendarSeasons
 from greenup.errors import UserError
 from greenup.paper import maps
 from greenup.paper.curves import YEAR, day_of_year, season_arcs, smooth_curve
+from greenup.paper.stretch import stretch_together
 from greenup.paper.style import (
     BLUE,
     GREY,
@@ -302,25 +303,6 @@ def _draw_images(
         axes.set_title(title, fontsize=6.5, fontweight="normal", loc="center", pad=3)
     table = pd.DataFrame(rows)
     return table.assign(day=day_of_year(table["time"]))
-
-
-def stretch_together(images: list[np.ndarray], valid: list[np.ndarray]) -> list[np.ndarray]:
-    """Images of one site as RGB for the eye, all with one stretch, so that snow, haze and light stay comparable.
-
-    ``images``: uint16 (3, height, width), reflectance x 10 000; ``valid``: bool (height, width). One pair of limits (1
-    and 99 percent of all valid values of all images and bands, so colours stay true) and one gamma, between 0.4 and 1,
-    that puts the median at 0.4. Returns float32 (height, width, 3) in 0..1; pixels without data are light grey.
-    """
-    values = np.concatenate([i[:, v].ravel() for i, v in zip(images, valid, strict=True)] or [np.empty(0)])
-    low, high = np.percentile(values, [1, 99]) if values.size else (0.0, 1.0)
-    span = max(float(high - low), 1.0)
-    middle = float(np.clip((np.median(values) - low) / span, 0.01, 0.99)) if values.size else 0.5
-    gamma = float(np.clip(np.log(0.4) / np.log(middle), 0.4, 1.0))
-    out = []
-    for image, mask in zip(images, valid, strict=True):
-        scaled = np.clip((image.astype(np.float32) - np.float32(low)) / np.float32(span), 0, 1) ** np.float32(gamma)
-        out.append(np.moveaxis(np.where(mask[None], scaled, np.float32(0.92)), 0, -1))
-    return out
 
 
 def _legend(figure: Figure, names: list[str], colours: dict[str, str], has_curves: bool, has_snow: bool) -> None:

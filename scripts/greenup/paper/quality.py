@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from greenup.errors import UserError
-from greenup.files import read_table
+from greenup.files import read_columns
 from greenup.paper.style import (
     BLUE,
     CYCLE,
@@ -28,7 +28,8 @@ from greenup.paper.style import (
     season_colours,
     season_order,
 )
-from greenup.schemas import LEDGER, SCENES
+from greenup.patches.quality import hemispheres
+from greenup.schemas import LEDGER, SCENES, SITES
 
 STATUSES: dict[str, str] = {
     "ok": BLUE,
@@ -47,26 +48,36 @@ OFFSET_BINS = np.arange(-185.0, 186.0, 10.0)
 """Edges of the histogram of days from mid-season; further days count in the outer bins."""
 
 
-def read_quality(names: Sequence[str], ledgers: Sequence[str | Path], scenes: Sequence[str | Path]) -> pd.DataFrame:
-    """Counts for the quality figure, from the ledgers and scene tables of several datasets.
+def read_quality(
+    names: Sequence[str],
+    ledgers: Sequence[str | Path],
+    scenes: Sequence[str | Path],
+    sites: Sequence[str | Path],
+) -> pd.DataFrame:
+    """Counts for the quality figure, from the ledgers, scene tables and sites of several datasets.
 
     A file belongs to the dataset whose folder it lies in (``patches/<dataset>/<shard>.ledger.parquet``,
-    ``scenes/<dataset>/<shard>.parquet``). Returns one row a count: quantity (status, cloud, days_from_middle, month),
-    dataset, season, hemisphere (north or south, of months), bin (status name, lower edge of the bin, or month number as
-    text), count. ``attrs["simulated"]`` tells whether any ledger holds simulated images. Cloud and month are of images
-    in the dataset, days from mid-season of all scenes chosen. Raises `UserError` for a dataset without a ledger.
+    ``scenes/<dataset>/<shard>.parquet``) or whose name it has (``sites/<dataset>.parquet``). Returns one row a count:
+    quantity (status, cloud, days_from_middle, month), dataset, season, hemisphere (north or south, of months), bin
+    (status name, lower edge of the bin, or month number as text), count. ``attrs["simulated"]`` tells whether any
+    ledger holds simulated images. Cloud and month are of images in the dataset, days from mid-season of all scenes
+    chosen. Raises `UserError` for a dataset without a ledger or sites.
     """
+    places = {Path(p).stem: p for p in sites}
     parts, simulated = [], False
     for name in names:
         mine = [p for p in ledgers if Path(p).parent.name == name]
         if not mine:
             raise UserError(f"no ledger of dataset {name!r} among {len(ledgers)} files", "export its patches first")
-        tables = [read_table(p, LEDGER) for p in mine]
-        simulated |= any(bool(t.attrs.get("simulated")) for t in tables)
-        ledger = pd.concat(tables, ignore_index=True)
-        chosen = [read_table(p, SCENES) for p in scenes if Path(p).parent.name == name]
+        if name not in places:
+            raise UserError(f"no sites of dataset {name!r} among {len(sites)} files", "draw its sites first")
+        ledger = read_columns(mine, LEDGER, ["site_id", "season", "status", "time", "cloud"])
+        simulated |= ledger.attrs["simulated"]
+        latitude = read_columns([places[name]], SITES, ["site_id", "lat"]).set_index("site_id")["lat"]
+        ledger["lat"] = ledger["site_id"].map(latitude)
+        chosen = [p for p in scenes if Path(p).parent.name == name]
         nothing = pd.DataFrame(columns=["season", "days_from_middle"])
-        offsets = pd.concat(chosen, ignore_index=True) if chosen else nothing
+        offsets = read_columns(chosen, SCENES, ["season", "days_from_middle"]) if chosen else nothing
         parts += [part.assign(dataset=name) for part in _counts(ledger, offsets)]
     columns = ["quantity", "dataset", "season", "hemisphere", "bin", "count"]
     table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
@@ -75,10 +86,10 @@ def read_quality(names: Sequence[str], ledgers: Sequence[str | Path], scenes: Se
 
 
 def _counts(ledger: pd.DataFrame, scenes: pd.DataFrame) -> list[pd.DataFrame]:
+    ledger = ledger.astype({"season": str, "status": str})
     status = ledger.groupby(["season", "status"]).size().reset_index(name="count").rename(columns={"status": "bin"})
     there = ledger[ledger["status"] == "ok"]
-    # UTM zones 326xx lie north of the equator, 327xx south of it.
-    hemisphere = np.where(there["epsg"].astype("float64") >= 32700, "south", "north")
+    hemisphere = hemispheres(there["lat"])
     month = there["time"].dt.month.astype(str)
     months = pd.DataFrame({"season": there["season"], "hemisphere": hemisphere, "bin": month})
     months = months.groupby(["season", "hemisphere", "bin"]).size().reset_index(name="count")
@@ -111,7 +122,7 @@ def draw_quality(table: pd.DataFrame) -> Figure:
         hspace=gap * len(heights) / sum(heights), wspace=0.17,
     )  # fmt: skip
     axes = figure.add_subplot(grid[0, :])
-    _draw_status(axes, table[table["quantity"] == "status"], names)
+    draw_status(axes, table[table["quantity"] == "status"], names)
     panel_title(axes, "a", "what became of every site and season")
     for letter, column, quantity, edges, label in (
         ("b", 0, "cloud", CLOUD_BINS, "cloud cover (%)"),
@@ -127,17 +138,18 @@ def draw_quality(table: pd.DataFrame) -> Figure:
         seasons = season_order(mine["season"])
         for j, hemisphere in enumerate(("north", "south")):
             axes = figure.add_subplot(grid[2 + i, j])
-            _draw_months(axes, mine[mine["hemisphere"] == hemisphere], seasons)
+            draw_months(axes, mine[mine["hemisphere"] == hemisphere], seasons)
             letter = chr(ord("d") + i) if j == 0 else ""
             panel_title(axes, letter, f"{name}, {hemisphere}")
             if i == len(names) - 1:
                 axes.set_xlabel("month of acquisition")
-    _season_legend(figure, season_order(months["season"]), height)
+    season_legend(figure, season_order(months["season"]), height)
     return figure
 
 
-def _draw_status(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
-    wide = table.pivot_table(index="dataset", columns="bin", values="count", aggfunc="sum", fill_value=0).reindex(names)
+def draw_status(axes: Axes, table: pd.DataFrame, names: list[str], *, by: str = "dataset") -> None:
+    """A bar a dataset or season (column ``by``), shared out over the statuses (column bin) of its sites x seasons."""
+    wide = table.pivot_table(index=by, columns="bin", values="count", aggfunc="sum", fill_value=0).reindex(names)
     known = [s for s in STATUSES if s in wide.columns] + sorted(set(wide.columns) - set(STATUSES))
     total = wide.sum(axis=1)
     y = np.arange(len(names))[::-1]
@@ -179,7 +191,7 @@ def _draw_histogram(axes: Axes, table: pd.DataFrame, names: list[str], edges: np
     axes.legend(loc="best", handlelength=1.0)
 
 
-def _draw_months(axes: Axes, table: pd.DataFrame, seasons: list[str]) -> None:
+def draw_months(axes: Axes, table: pd.DataFrame, seasons: list[str]) -> None:
     """Images a month, stacked by season."""
     colours, base, month = season_colours(seasons), np.zeros(12), np.arange(1, 13)
     for season in seasons:
@@ -198,7 +210,8 @@ def _draw_months(axes: Axes, table: pd.DataFrame, seasons: list[str]) -> None:
         axes.text(0.5, 0.5, "no images", transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
-def _season_legend(figure: Figure, seasons: list[str], height: float) -> None:
+def season_legend(figure: Figure, seasons: list[str], height: float) -> None:
+    """Colours of the seasons at the foot of a figure of so many inches."""
     colours = season_colours(seasons)
     handles = [Patch(facecolor=colours[s], label=readable(s)) for s in seasons]
     if handles:

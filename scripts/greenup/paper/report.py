@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
+import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 import pandas as pd
 import yaml
 
@@ -18,15 +16,10 @@ import greenup
 from greenup.config import Study
 from greenup.config.data import MiniatureImagery
 from greenup.errors import UserError
-from greenup.files import write_text
-from greenup.paper.markup import markdown_to_html, rst_to_html
+from greenup.paper.markup import markdown_to_html
+from greenup.paper.page import caption, data_uri, read_text, write_page
 from greenup.paper.style import readable
 from greenup.sites.packaged import ATTRIBUTION
-
-CAPTIONS = Path(__file__).resolve().parents[3] / "rules" / "report"
-"""Folder of the captions, which Snakemake's own report shows too."""
-
-TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 COPERNICUS = "Contains modified Copernicus Sentinel data."
 """The line that the Sentinel data terms ask for wherever their pixels are shown."""
@@ -41,7 +34,7 @@ _STAGES: dict[str, str] = {
     "sites": "where: the sites of every dataset",
     "phenology": "when: four dates a site, and the season intervals",
     "scenes": "which: the scene of each site and season",
-    "patches": "what: pixels, ledgers, index, statistics and cards",
+    "patches": "what: pixels, ledgers, index, statistics, cards and quality reports",
     "pretrain": "weights of every model",
     "tasks": "labels and folds",
     "evaluate": "embeddings and probes",
@@ -81,11 +74,13 @@ def write_report(
     cards: Sequence[str | Path],
     stages: Sequence[str],
     out: str | Path,
+    sheets: Sequence[str | Path] = (),
     configfile: str | None = None,
 ) -> None:
     """Write the page of a study to ``out``, whole or not at all.
 
     ``figures``: PNGs, with the CSV of each beside it; ``tables``: HTML fragments; ``cards``: ``<dataset>/README.md``;
+    ``sheets``: ``<dataset>/quality/contact_sheet.jpg``, beside whose folder the dataset's quality.html lies;
     ``stages``: the targets of the workflow; ``configfile``: the study's file as given to Snakemake, for the commands.
     A figure or table takes its place by the name of its file; one of another name stands in a section of its own. Parts
     that a study does not have are left out or say why. Same inputs and versions, same bytes. Raises `UserError` for a
@@ -106,7 +101,8 @@ def write_report(
         "ledger": _ledger(_numbers(figures, "quality")),
         "training": _training(_numbers(figures, "training")),
         "datasets": [(name, _dataset_row(study, name)) for name in study.datasets],
-        "cards": [(Path(c).parent.name, markdown_to_html(_text(c), top=4)) for c in cards],
+        "sheets": [_sheet(Path(s), study, Path(out)) for s in sheets],
+        "cards": [(Path(c).parent.name, markdown_to_html(read_text(c), top=4)) for c in cards],
         "models": [(name, _model_row(model)) for name, model in study.models.items()],
         "commands": _commands(configfile or f"config/{study.study}.yaml", stages, [*shown]),
         "configuration": yaml.safe_dump(
@@ -115,46 +111,34 @@ def write_report(
         "versions": _versions(),
         "attribution": _attribution(study),
     }
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    write_text(out, template.render(page))
-
-
-def caption(name: str, study: Study) -> str:
-    """The caption of a figure or table as HTML, from the text that Snakemake's report uses."""
-    path = CAPTIONS / f"{name}.rst"
-    if not path.is_file():
-        return ""
-    # Snakemake renders captions with its `snakemake` object; the few params they may use are given here alike.
-    approximated = study.sources.ecoregions == "packaged"
-    job = SimpleNamespace(params=SimpleNamespace(simulated=study.simulated, approximated=approximated))
-    return rst_to_html(jinja2.Template(_text(path)).render(snakemake=job))
-
-
-def _text(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})", "run the workflow again to make it") from error
+    write_page(out, "report.html.j2", page)
 
 
 def _figure(path: Path, study: Study) -> dict[str, str]:
-    try:
-        data = base64.b64encode(path.read_bytes()).decode("ascii")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error})", "run the workflow again to make it") from error
-    return {**_part(path, study), "uri": f"data:image/png;base64,{data}"}
+    return {**_part(path, study), "uri": data_uri(path)}
 
 
 def _table(path: Path, study: Study) -> dict[str, str]:
-    return {**_part(path, study), "html": _text(path)}
+    return {**_part(path, study), "html": read_text(path)}
+
+
+def _sheet(path: Path, study: Study, out: Path) -> dict[str, str]:
+    """A dataset's contact sheet, at ``datasets/<dataset>/quality/contact_sheet.jpg``, and its quality report."""
+    folder = path.parent.parent
+    simulated = isinstance(study.datasets[folder.name].imagery, MiniatureImagery)
+    return {
+        "name": folder.name,
+        "uri": data_uri(path),
+        "caption": caption("contact_sheet", simulated=simulated),
+        "page": Path(os.path.relpath(folder / "quality.html", out.parent)).as_posix(),
+    }
 
 
 def _part(path: Path, study: Study) -> dict[str, str]:
+    approximated = study.sources.ecoregions == "packaged"
+    words = caption(path.stem, simulated=study.simulated, approximated=approximated)
     title = _PARTS.get(path.stem, (readable(path.stem), ""))[0]
-    return {"name": path.stem, "title": title, "caption": caption(path.stem, study)}
+    return {"name": path.stem, "title": title, "caption": words}
 
 
 def _numbers(figures: Sequence[str | Path], name: str) -> pd.DataFrame | None:

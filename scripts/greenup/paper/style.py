@@ -141,7 +141,7 @@ _RC = {
 
 
 class Outputs(Protocol):
-    """The three files of a figure, as Snakemake's ``output`` gives them."""
+    """The files of a figure, as Snakemake's ``output`` gives them; a ``jpg`` may stand beside them."""
 
     png: str
     pdf: str
@@ -246,12 +246,17 @@ def save_figure(figure: Figure, data: pd.DataFrame, outputs: Outputs, *, simulat
     """Write ``outputs.png``, ``outputs.pdf`` and, with the numbers shown, ``outputs.csv``; then close the figure.
 
     ``simulated`` adds a visible note to the figure and is a column of the numbers. The files hold no time and no
-    software version, so that the same data give the same bytes.
+    software version, so that the same data give the same bytes. Where ``outputs`` has a ``jpg``, a copy small enough
+    for a page of many figures is written too.
     """
     if simulated:
         note_below(figure, {"simulated": SIMULATED_NOTE})
     with atomic_path(outputs.png) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
+    if jpg := getattr(outputs, "jpg", None):
+        with atomic_path(jpg) as temporary:
+            look = {"dpi": 130, "pil_kwargs": {"quality": 80, "optimize": True}}
+            figure.savefig(temporary, format="jpeg", bbox_inches="tight", pad_inches=0.06, **look)
     with atomic_path(outputs.pdf) as temporary:
         bare = {"Creator": None, "Producer": None, "CreationDate": None}
         figure.savefig(temporary, format="pdf", bbox_inches="tight", pad_inches=0.06, metadata=bare)

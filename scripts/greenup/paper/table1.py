@@ -12,12 +12,21 @@ from greenup.config.seasons import (
     CalendarSeasons,
     CustomSeasons,
     EviSeasons,
+    PublishedSeasons,
     QuarterSeasons,
     RandomSeasons,
     Seasons,
     WindowSeasons,
 )
-from greenup.config.sites import CitySites, EcoregionSites, GridSites, PointSites, Sites, UniformSites
+from greenup.config.sites import (
+    CitySites,
+    EcoregionSites,
+    GridSites,
+    PointSites,
+    PublishedSites,
+    Sites,
+    UniformSites,
+)
 from greenup.errors import UserError
 from greenup.paper.maps import degrees
 from greenup.paper.plain import PlainTable
@@ -96,6 +105,8 @@ def distribution(sites: Sites) -> str:
             text = f"over {sites.strata}s, {_ALLOCATIONS[sites.allocation]}"
         case PointSites():
             text = "own points"
+        case PublishedSites():
+            text = "as published"
     return f"{text}; {_region(sites.region)}" if sites.region is not None else text
 
 
@@ -126,6 +137,8 @@ def season_rule(seasons: Seasons | None) -> str:
             return f"{readable(seasons.name)}, ± {seasons.days} days"
         case CustomSeasons():
             return "own windows"
+        case PublishedSeasons():
+            return "as published"
 
 
 def images_a_site(seasons: Seasons | None) -> int | None:

@@ -1,4 +1,7 @@
-"""The STAC Collection of a dataset (STAC 1.1: common ``bands``; extensions eo or sar, raster, classification)."""
+"""The STAC Collection of a dataset (STAC 1.1: common ``bands``; extensions eo or sar, raster, classification).
+
+Its items, one an image, stand in items.parquet beside it (`greenup.patches.items`).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ import pystac
 
 import greenup
 from greenup.bands import BANDS, QA60_BITS, SCL_CLASSES
+from greenup.patches.items import HDF5, STAC_GEOPARQUET
 
 if TYPE_CHECKING:
+    from greenup.patches.container import Form
     from greenup.patches.describe import Description
 
 _EXTENSIONS = {
@@ -23,20 +28,23 @@ _SENTINEL_1 = {"sar:instrument_mode": ["IW"], "sar:frequency_band": ["C"], "sar:
 COPERNICUS_TERMS = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
 
 _ASSETS = {
-    "index": ("index.parquet", "application/vnd.apache.parquet", "one row an image (GeoParquet)"),
-    "statistics": ("statistics.json", "application/json", "mean, standard deviation and quantiles of every channel"),
-    "card": ("README.md", "text/markdown", "dataset card"),
+    # The role by which readers of STAC GeoParquet know the file of a collection's items.
+    "items": ("items.parquet", STAC_GEOPARQUET, "STAC items, one an image (stac-geoparquet)", "collection-mirror"),
+    "index": ("index.parquet", STAC_GEOPARQUET, "one row an image (GeoParquet)", "metadata"),
+    "statistics": ("statistics.json", "application/json", "statistics of every channel, counts of images", "metadata"),
+    "card": ("README.md", "text/markdown", "dataset card", "metadata"),
+    "quality": ("quality.html", "text/html", "quality report with pictures", "overview"),
 }
 
 
 def stac_collection(about: Description) -> dict[str, Any]:
     """The collection as JSON-able values. Every reference is relative to its own folder."""
     index, statistics, form = about.index, about.statistics, about.form
-    box = [float(f(index[axis])) for f, axis in ((min, "lon"), (min, "lat"), (max, "lon"), (max, "lat"))]
+    box = list(about.footprints.bounds())
     first, last = (t.to_pydatetime().astimezone(UTC) for t in (index["time"].min(), index["time"].max()))
     sensor = "Sentinel-1" if statistics["product"] == "s1_grd" else "Sentinel-2"
     kind = f"Simulated {sensor}-like" if form.simulated else sensor
-    bands = [_band(name) for name in form.bands]
+    bands = [_band(name, form) for name in form.bands]
     summaries = {
         "bands": bands,
         "gsd": list(form.resolutions),
@@ -65,19 +73,25 @@ def stac_collection(about: Description) -> dict[str, Any]:
             for name, url in _EXTENSIONS.items()
             if any(key.startswith(f"{name}:") for fields in (summaries, *bands) for key in fields)
         ],
-        extra_fields={"greenup:version": greenup.__version__, "greenup:simulated": form.simulated},
+        extra_fields={
+            "item_assets": {"pixels": {"title": "one row of a shard", "type": HDF5, "roles": ["data"]}},
+            "attribution": statistics["attribution"],
+            "greenup:version": greenup.__version__,
+            "greenup:simulated": form.simulated,
+        },
     )
-    for key, (href, media_type, title) in _ASSETS.items():
-        collection.add_asset(key, pystac.Asset(f"./{href}", title=title, media_type=media_type, roles=["metadata"]))
+    for key, (href, media_type, title, role) in _ASSETS.items():
+        collection.add_asset(key, pystac.Asset(f"./{href}", title=title, media_type=media_type, roles=[role]))
     if not form.simulated:
         collection.add_link(pystac.Link("license", COPERNICUS_TERMS, title="Copernicus Sentinel data terms"))
     return collection.to_dict(include_self_link=False)
 
 
-def _band(name: str) -> dict[str, Any]:
+def _band(name: str, form: Form) -> dict[str, Any]:
     """A band object: value = stored x raster:scale + raster:offset, in ``unit`` where it has one."""
     band = BANDS[name]
-    fields: dict[str, Any] = {"name": name, "gsd": band.native_m, "data_type": "uint16"}
+    stored_at = next(m for m in form.resolutions if name in form.bands_at(m))
+    fields: dict[str, Any] = {"name": name, "gsd": stored_at, "data_type": "uint16"}
     if band.kind == "mask":
         return fields | _meaning(name)
     fields["raster:scale"] = 1 / band.scale

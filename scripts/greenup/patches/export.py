@@ -3,51 +3,39 @@
 Images are fetched site by site into the folder of unfinished work (`greenup.patches.work`). Only when every row of the
 ledger is final is the pixel file written, from start to end in the order of sites and seasons, and moved into place,
 the ledger after it. A job that is killed or that lacks an image leaves its work where the next one takes it up.
+
+Memory does not grow with the shard: pixels are held only between a source's answer and the file of their site, at most
+`greenup.patches.fetch.AT_ONCE_BYTES` of them; of all other images there are rows without pixels (about 2 kB each).
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
-from greenup.bands import native_resolutions
 from greenup.config.data import Patches
 from greenup.config.study import Runtime
 from greenup.errors import UserError
 from greenup.files import atomic_path, write_table
-from greenup.grids import grid_for_site
 from greenup.imagery.base import ImagerySource, Pixels, SceneMissing
 from greenup.imagery.patience import Patience
-from greenup.patches.container import Form, Row, pixel_checksum, valid_fraction, writing
-from greenup.patches.fetch import Fetcher, Image, Progress
+from greenup.patches.container import Form, Row, pixel_checksum, writing
+from greenup.patches.fetch import Answer, Fetcher, Image, Progress, shares
+from greenup.patches.ledger import Entry, drop_small, images_of, ledger_table, own_grids, plan_shard, settle
+from greenup.patches.signals import told_before_death
+from greenup.patches.tally import ELSEWHERE, FETCHED, FINISHED, MISSING, UNFINISHED, Tally
 from greenup.patches.work import SiteWork, Work, fitting
 from greenup.schemas import LEDGER
 
 log = logging.getLogger(__name__)
-
-NOT_CHOSEN = ("no_scene", "cloudy", "no_season")
-"""Statuses that scene choice has settled: they pass into the ledger as they are."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the ledger in the making. ``image`` is what was chosen, ``row`` what was stored of it."""
-
-    site_id: str
-    season: str
-    status: str
-    cloud: float | None = None
-    image: Image | None = None
-    row: Row | None = None
-    cause: str | None = None
-    orbit: str | None = None
 
 
 def export_shard(
@@ -68,7 +56,8 @@ def export_shard(
 
     Parameters
     ----------
-    sites, scenes : the table of all sites (schema ``sites``), and of this shard's scenes (schema ``scenes``).
+    sites, scenes : the table of this shard's sites (schema ``sites``; others in it are passed over), and of its scenes
+        (schema ``scenes``).
     source : where the pixels come from. One that has an attribute ``requests`` is read from that many threads, at most
         ``runtime.requests``; others, bound by computing, from one.
     min_images : sites with fewer images are dropped: their rows say so and their pixels are left out.
@@ -84,77 +73,69 @@ def export_shard(
     """
     pixels, ledger = Path(pixels), Path(ledger)
     name = f"{pixels.parent.name}/{pixels.stem}"
-    form = Form(patches.bands, patches.size_px, source.simulated, source.attribution, origin)
-    plan = plan_shard(sites, scenes, patches)
-    wanted = [e.image for entries in plan.values() for e in entries if e.image]
+    own = own_grids(source, patches)
+    resampled = own is not None and own.is_resampled(patches.bands)
+    form = Form(patches.bands, patches.size_px, source.simulated, source.attribution, origin, resampled)
+    plan = plan_shard(sites, scenes, patches, own)
+    keys = {site: [image.key for image in images_of(entries)] for site, entries in plan.items()}
+    wanted = sum(map(len, keys.values()))
     fetcher = Fetcher(source, form, patience or Patience())
+    threads, share = shares(form, min(runtime.requests, int(getattr(source, "requests", 1)), len(plan)))
     room = Work(work, form)
-    try:
-        with _writable(room.folder, room.folder):
-            room.sweep(pixels, ledger)
-            room.load_previous({image.key for image in wanted})
-        entries = _finish_sites(plan, room, fetcher, runtime, Progress(name, len(wanted)))
-        if fetcher.lacking:
-            raise UserError(
-                f"{pixels}: {fetcher.lacking} of {len(wanted)} images are lacking: {fetcher.causes()}",
-                f"run again later: the {len(wanted) - fetcher.lacking} others are kept in {room.folder} "
-                "and are not fetched twice",
-            )
-        final = [e for site in plan for e in _drop_small(entries[site], min_images)]
-        with _writable(pixels.parent, room.folder):
-            _assemble(final, plan, room, fetcher, pixels)
-            table = ledger_table(final)
-            write_table(ledger, table, LEDGER, simulated=form.simulated, attribution=form.attribution)
-            # What no pixel file tells, a dropped site's images or that a scene does not exist, may be asked for again.
-            room.tidy(keep={e.site_id for e in final if e.image is not None and e.status != "ok"})
-    finally:
-        room.close()
+    with told_before_death(f"{name}: what is finished is kept in {room.folder}"):
+        try:
+            with _writable(room.folder, room.folder):
+                room.sweep(pixels, ledger)
+                room.adopt(plan)
+                room.load_previous({key for site in keys.values() for key in site})
+                kept = room.count_kept(keys)
+            log.info("%s: %d images wanted, %d kept already, %d to fetch", name, wanted, kept, wanted - kept)
+            job = _Job(room, fetcher, share, Progress(name, wanted, kept), Tally())
+            entries = _finish_sites(plan, job, threads)
+            log.info("%s: %s", name, job.tally.line(fetcher.lacking, fetcher.causes()))
+            if fetcher.lacking:
+                raise UserError(
+                    f"{pixels}: {fetcher.lacking} of {wanted} images are lacking: {fetcher.causes()}",
+                    f"run again later: the {wanted - fetcher.lacking} others are kept in {room.folder} "
+                    "and are not fetched twice",
+                )
+            final = [e for site in plan for e in drop_small(entries[site], min_images)]
+            with _writable(pixels.parent, room.folder):
+                _assemble(final, plan, job, pixels)
+                table = ledger_table(final)
+                write_table(ledger, table, LEDGER, simulated=form.simulated, attribution=form.attribution)
+                # What no pixel file tells, a dropped site's images or that a scene does not exist, may be asked for
+                # again.
+                room.tidy(plan, keep={e.site_id for e in final if e.image is not None and e.status != "ok"})
+        finally:
+            room.close()
     counts = Counter(e.status for e in final)
-    log.info("%s: %s", name, ", ".join(f"{n} {status}" for status, n in counts.most_common()) or "no site")
-
-
-def plan_shard(sites: pd.DataFrame, scenes: pd.DataFrame, patches: Patches) -> dict[str, list[Entry]]:
-    """What is to be had of each site, in the order of ``sites``; seasons in the order of ``scenes``."""
-    resolutions = native_resolutions(patches.bands)
-    by_site: dict[str, list[Entry]] = {}
-    known = sites.set_index("site_id")[["lon", "lat"]]
-    for scene in scenes.itertuples(index=False):
-        if scene.site_id not in known.index:
-            raise UserError(
-                f"scenes: site {scene.site_id!r} is not in the sites table", "give the scenes of these sites"
-            )
-        entries = by_site.setdefault(scene.site_id, [])
-        cloud = None if pd.isna(scene.cloud) else float(scene.cloud)
-        if scene.status in NOT_CHOSEN:
-            entries.append(Entry(scene.site_id, scene.season, scene.status, cloud, cause=scene.reason))
-        elif scene.status == "chosen" and not pd.isna(scene.scene_id) and not pd.isna(scene.time):
-            grid = grid_for_site(*known.loc[scene.site_id], patches.size_px, resolutions)
-            image = Image(scene.site_id, scene.season, scene.scene_id, scene.time, grid)
-            orbit = getattr(scene, "orbit", None)
-            orbit = None if pd.isna(orbit) else str(orbit)
-            entries.append(Entry(scene.site_id, scene.season, "chosen", cloud, image, orbit=orbit))
-        else:
-            raise UserError(
-                f"scenes: site {scene.site_id!r}, season {scene.season!r}: status {scene.status!r} with scene "
-                f"{scene.scene_id!r} and time {scene.time!r}",
-                f"write chosen with a scene_id and a time, or one of {', '.join(NOT_CHOSEN)}",
-            )
-    return {site: by_site[site] for site in sites["site_id"] if site in by_site}
+    told = ", ".join(f"{n} {status}" for status, n in counts.most_common()) or "no site"
+    seconds = job.progress.seconds()
+    log.info("%s: %s; %.1f s, %.1f images/s fetched", name, told, seconds, job.tally[FETCHED] / max(seconds, 1e-3))
 
 
 # ------------------------------------------------------------------------------------------------------------ fetching
-def _finish_sites(
-    plan: dict[str, list[Entry]], room: Work, fetcher: Fetcher, runtime: Runtime, progress: Progress
-) -> dict[str, list[Entry]]:
-    def finish(site_id: str) -> tuple[str, list[Entry]]:
-        return site_id, _finish_site(site_id, plan[site_id], room, fetcher, progress)
+@dataclass(frozen=True)
+class _Job:
+    """What the threads of a job share. ``share``: how many images one of them may hold at once."""
 
-    threads = min(runtime.requests, int(getattr(fetcher.source, "requests", 1)), len(plan))
+    room: Work
+    fetcher: Fetcher
+    share: int
+    progress: Progress
+    tally: Tally
+
+
+def _finish_sites(plan: dict[str, list[Entry]], job: _Job, threads: int) -> dict[str, list[Entry]]:
+    def finish(site_id: str) -> tuple[str, list[Entry]]:
+        return site_id, _finish_site(site_id, plan[site_id], job)
+
     return dict(map(finish, plan) if threads <= 1 else _in_threads(finish, plan, threads))
 
 
 def _in_threads(call: Callable, items: dict[str, list[Entry]], threads: int) -> Iterator:
-    """``map`` by threads, in order, at most twice as many items ahead as there are threads: memory stays bounded."""
+    """``map`` by threads, in order. The first failure is raised when the calls that are under way have ended."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque = deque()
         try:
@@ -168,86 +149,81 @@ def _in_threads(call: Callable, items: dict[str, list[Entry]], threads: int) -> 
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _finish_site(
-    site_id: str, entries: list[Entry], room: Work, fetcher: Fetcher, progress: Progress | None
-) -> list[Entry]:
+def _finish_site(site_id: str, entries: list[Entry], job: _Job) -> list[Entry]:
     """The entries of one site with what was found or fetched; those that could not be had stay ``chosen``."""
-    known = room.load_site(site_id)
-    wanted: dict[tuple[str, str], Image] = {}
-    for image in (e.image for e in entries if e.image is not None):
-        if image.key in known.rows or image.key in known.missing:
-            continue
-        if (row := room.previous(image.key)) is not None:
-            known.rows[image.key] = row
+    wanted = images_of(entries)
+    known = job.room.load_site(site_id)
+    lacking: list[Image] = []
+    found: Counter[str] = Counter()
+    for image in wanted:
+        if image.key in known.missing:
+            found[MISSING] += 1
+        elif image.key in known.rows:
+            found[UNFINISHED] += 1
+        elif (old := job.room.previous(image.key)) is not None:
+            known.rows[image.key] = old.row
+            found[FINISHED if old.is_own else ELSEWHERE] += 1
+            if old.pixels is not None:
+                known.pixels[image.key] = old.pixels
+                _save(site_id, known, job)
         else:
-            # Two seasons of a site may have chosen the same image.
-            wanted.setdefault(image.key, image)
-    images = list(wanted.values())
-    answers = fetcher.read(images) if images else []
-    for image, answer in zip(images, answers, strict=True):
-        _keep(image, answer, known, fetcher.form.bands)
-    if any(isinstance(answer, Pixels | SceneMissing) for answer in answers):
-        with _writable(room.folder, room.folder):
-            room.save_site(site_id, known)
+            lacking.append(image)
+    faults: list[Exception] = []
+    # Images kept on their own grids may have several at one site.
+    for _, alike in groupby(sorted(lacking, key=lambda i: i.grid.key), key=lambda i: i.grid.key):
+        images = list(alike)
+        for start in range(0, len(images), job.share):
+            for batch in job.fetcher.answers(images[start : start + job.share]):
+                faults += _take(site_id, batch, known, job)
+    for where, count in found.items():
+        job.tally.add(where, count)
     # Raised only now: what the source gave beside it is kept.
-    for answer in answers:
-        if isinstance(answer, Exception) and not isinstance(answer, SceneMissing):
-            raise answer
-    if progress is not None:
-        progress.step(sum(e.image is not None for e in entries))
-    return [entry if entry.image is None else _settle(entry, known) for entry in entries]
+    for fault in faults:
+        raise fault
+    job.progress.step(len(wanted), reused=found.total())
+    return [settle(entry, known) for entry in entries]
 
 
-def _keep(image: Image, answer: Pixels | Exception | None, known: SiteWork, bands: Sequence[str]) -> None:
-    """Note what was learnt of an image."""
-    if isinstance(answer, SceneMissing):
-        known.missing[image.key] = str(answer) or "the source has no such scene"
-    elif isinstance(answer, Pixels):
-        known.pixels[image.key] = answer
-        known.rows[image.key] = Row(
-            image.site_id,
-            image.season,
-            image.scene_id,
-            image.time,
-            image.grid,
-            pixel_checksum(answer),
-            valid_fraction(answer, bands),
-        )
+def _take(site_id: str, batch: list[tuple[Image, Answer]], known: SiteWork, job: _Job) -> list[Exception]:
+    """Keep what was learnt; the faults among the answers are handed out. The batch is emptied."""
+    faults: list[Exception] = []
+    count = len(batch)
+    while batch:
+        image, answer = batch.pop(0)
+        if isinstance(answer, SceneMissing):
+            known.missing[image.key] = str(answer) or "the source has no such scene"
+            job.tally.add(MISSING)
+        elif isinstance(answer, Pixels):
+            known.pixels[image.key] = answer
+            check, valid = pixel_checksum(answer), job.fetcher.form.valid_fraction(answer)
+            known.rows[image.key] = Row(
+                image.site_id, image.season, image.scene_id, image.time, image.grid, check, valid
+            )
+            job.tally.add(FETCHED)
+        else:
+            faults.append(answer)
+    if len(faults) < count:
+        _save(site_id, known, job)
+    return faults
 
 
-def _settle(entry: Entry, known: SiteWork) -> Entry:
-    """The entry with the status that its image gives it."""
-    image = entry.image
-    if image.key in known.missing:
-        return replace(entry, status="no_scene", cause=known.missing[image.key])
-    row = known.rows.get(image.key)
-    if row is None:
-        return entry
-    # The same image may have stood for another season before.
-    row = replace(row, site_id=image.site_id, season=image.season, time=image.time)
-    if row.valid_fraction == 0:
-        return replace(entry, status="masked", row=row, cause="the scene has no valid pixel here")
-    return replace(entry, status="ok", row=row)
-
-
-def _drop_small(entries: list[Entry], min_images: int) -> list[Entry]:
-    count = sum(e.status == "ok" for e in entries)
-    if count >= min_images:
-        return entries
-    cause = f"the site has {count} image{'' if count == 1 else 's'}, min_images is {min_images}"
-    return [replace(e, status="dropped", cause=cause) if e.status == "ok" else e for e in entries]
+def _save(site_id: str, known: SiteWork, job: _Job) -> None:
+    with _writable(job.room.folder, job.room.folder):
+        job.room.save_site(site_id, known)
+    known.pixels.clear()
 
 
 # ---------------------------------------------------------------------------------------------------------- assembling
-def _assemble(final: list[Entry], plan: dict[str, list[Entry]], room: Work, fetcher: Fetcher, pixels: Path) -> None:
+def _assemble(final: list[Entry], plan: dict[str, list[Entry]], job: _Job, pixels: Path) -> None:
     """Write the pixel file: the images of status ok, in order."""
+    room, form = job.room, job.fetcher.form
     stored = [e for e in final if e.status == "ok"]
     with atomic_path(pixels) as temporary:
-        with writing(temporary, fetcher.form, len(stored)) as out:
+        with writing(temporary, form, len(stored)) as out:
             index = 0
             while index < len(stored):
                 site_id = stored[index].site_id
-                with fitting(room.site_path(site_id), fetcher.form) as site:
+                with fitting(room.site_path(site_id), form) as site:
                     while index < len(stored) and stored[index].site_id == site_id:
                         if not room.copy(stored[index].row, index, out, site):
                             break
@@ -256,40 +232,13 @@ def _assemble(final: list[Entry], plan: dict[str, list[Entry]], room: Work, fetc
                         continue
                 # Another writer has finished this shard and tidied up: its file has the image, or it is fetched again.
                 room.load_previous({e.image.key for e in stored})
-                again = {e.season: e for e in _finish_site(site_id, plan[site_id], room, fetcher, None)}
+                again = {e.season: e for e in _finish_site(site_id, plan[site_id], job)}
                 entry = again[stored[index].season]
                 if entry.row is None or entry.row.checksum != stored[index].row.checksum:
                     raise UserError(
                         f"{pixels}: {site_id}, {entry.season} changed while the shard was written", "run again"
                     )
-        room.keep_finished(temporary)
-
-
-def ledger_table(entries: list[Entry]) -> pd.DataFrame:
-    """The ledger (schema ``ledger``); rows of status ok are numbered in order, as in the pixel file."""
-    rows, count = [], 0
-    for e in entries:
-        image, row = e.image, e.row
-        rows.append(
-            {
-                "site_id": e.site_id,
-                "season": e.season,
-                "status": e.status,
-                "row": count if e.status == "ok" else None,
-                "scene_id": image.scene_id if image else None,
-                "time": image.time if image else None,
-                "cloud": e.cloud,
-                "orbit": e.orbit,
-                "valid_fraction": row.valid_fraction if row else None,
-                "epsg": image.grid.epsg if image else None,
-                "west": image.grid.west if image else None,
-                "north": image.grid.north if image else None,
-                "checksum": row.checksum if row and e.status == "ok" else None,
-                "cause": e.cause,
-            }
-        )
-        count += e.status == "ok"
-    return pd.DataFrame(rows, columns=[c.name for c in LEDGER.columns])
+        room.keep_finished(temporary, plan)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ space or over time, should know that a mean of dB is the logarithm of a geometri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -23,31 +23,52 @@ from greenup.bands import BANDS
 cv2.setNumThreads(0)
 
 
-def bilinear_to_10m(values: np.ndarray, valid: np.ndarray, factor: int, size_px: int) -> np.ndarray:
+def bilinear_to_10m(
+    values: Sequence[np.ndarray],
+    valid: np.ndarray,
+    factor: int,
+    size_px: int,
+    out: Sequence[np.ndarray] | None = None,
+    *,
+    all_valid: bool | None = None,
+) -> Sequence[np.ndarray]:
     """Bands (k, n, n) uint16 of ``factor`` x 10 m pixels on the 10 m grid, as (k, size_px, size_px) uint16.
 
     Invalid pixels take no part: weights of the valid neighbours are normalised, so that nodata never darkens the pixels
     beside it. What lies on invalid ground is set to 0. Beyond the outermost pixel centres the value stays constant.
+
+    ``out``: k arrays (size_px, size_px) uint16 to write to and return, such as planes of a larger image, in place of a
+    new one. ``all_valid``: whether ``valid`` is True throughout, by who knows it already.
     """
-    n = values.shape[-1]
+    n = valid.shape[-1]
     side = (n * factor, n * factor)
-    out = np.zeros((len(values), size_px, size_px), np.uint16)
-    if valid.all():
+    if out is None:
+        out = np.empty((len(values), size_px, size_px), np.uint16)
+    if valid.all() if all_valid is None else all_valid:
         for band, target in zip(values, out, strict=True):
-            target[:] = cv2.resize(band, side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
+            if n * factor == size_px and target.flags.c_contiguous:
+                cv2.resize(band, side, dst=target, interpolation=cv2.INTER_LINEAR)
+            else:
+                target[:] = cv2.resize(band, side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
         return out
     weight = cv2.resize(valid.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
     inside = nearest_to_10m(valid, factor, size_px)
     for band, target in zip(values, out, strict=True):
         known = np.where(valid, band, 0).astype(np.float32)
         blurred = cv2.resize(known, side, interpolation=cv2.INTER_LINEAR)[:size_px, :size_px]
+        target[:] = 0
         # A fine pixel on valid ground has at least a quarter of its weight from the coarse pixel that it lies in.
         target[inside] = np.rint(blurred[inside] / weight[inside]).astype(np.uint16)
     return out
 
 
 def nearest_to_10m(values: np.ndarray, factor: int, size_px: int) -> np.ndarray:
-    """Values (..., n, n) of coarse pixels for the 10 m pixels that lie in them: (..., size_px, size_px), same type."""
+    """Values (..., n, n) of coarse pixels for the 10 m pixels that lie in them: (..., size_px, size_px), same type.
+
+    With ``factor`` 1 they are the values themselves, not a copy.
+    """
+    if factor == 1:
+        return values[..., :size_px, :size_px]
     return values.repeat(factor, axis=-2).repeat(factor, axis=-1)[..., :size_px, :size_px]
 
 
@@ -56,9 +77,12 @@ def ndvi(red: np.ndarray, nir: np.ndarray) -> np.ndarray:
 
     Fractions are cut off, as in the files of SSL4Eco; 0 where both bands are 0.
     """
-    red, nir = red.astype(np.int32), nir.astype(np.int32)
-    scaled = np.maximum(nir - red, 0) * np.int32(10_000)
-    return (scaled // np.maximum(nir + red, 1)).astype(np.uint16)
+    # Whole numbers up to 6.6e8 are exact in float64. Their quotient, at most 10 000, is rounded by less than 1e-12, and
+    # one that is no whole number lies at least 1 / 131 070 from the next: cut off, it is that of whole numbers, at
+    # half the price.
+    above = np.multiply(np.maximum(nir, red) - red, np.int32(10_000), dtype=np.int32)
+    below = np.add(nir, red, dtype=np.int32)
+    return np.divide(above, np.maximum(below, 1, out=below)).astype(np.uint16)
 
 
 def evi(blue: np.ndarray, red: np.ndarray, nir: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from greenup.bands import bands_at, indices_of, masks_of, measured_of
+from greenup.bands import indices_of, masks_of, measured_of
+from greenup.errors import UserError
 from greenup.imagery.base import Pixels
 from greenup.patches.container import Form
 from greenup.patches.resample import index_of
@@ -30,22 +31,49 @@ class Histograms:
         self.channels = (*measured_of(form.bands), *indices_of(form.bands))
         self.masks = masks_of(form.bands)
         self.counts = {name: np.zeros(_LEVELS, np.int64) for name in (*self.channels, *self.masks)}
+        self.images = 0
 
     def add(self, pixels: Pixels) -> None:
         """Count the pixels of one image."""
+        self.images += 1
         for m in self.form.resolutions:
             valid = pixels.valid[m]
             inside = None if valid.all() else valid
-            bands = dict(zip(bands_at(self.form.bands, m), pixels.values[m], strict=True))
+            bands = dict(zip(self.form.bands_at(m), pixels.values[m], strict=True))
             if m == 10:
                 bands |= {name: index_of(name, bands) for name in indices_of(self.form.bands)}
             for name, band in bands.items():
                 values = band.ravel() if inside is None else band[inside]
                 self.counts[name] += np.bincount(values, minlength=_LEVELS)
 
+    def merge(self, other: Histograms) -> None:
+        """Add what was counted of other images of the same form. Counts are whole numbers: order changes nothing."""
+        if other.form.bands != self.form.bands or other.form.size_px != self.form.size_px:
+            raise ValueError(f"histograms of {other.form.bands} do not add to those of {self.form.bands}")
+        for name, counts in other.counts.items():
+            self.counts[name] += counts
+        self.images += other.images
+
     def summary(self) -> dict[str, dict[str, float]]:
-        """Mean, population standard deviation and quantiles of each channel, in stored units (`Band.stored_as`)."""
-        return {name: summarise(self.counts[name]) for name in self.channels}
+        """Of each channel, over valid pixels, in stored units (`Band.stored_as`): ``mean``, population standard
+        deviation ``std``, quantiles ``p02``, ``p50``, ``p98``, ``min``, ``max``; and ``valid``, their share of all
+        pixels at its native resolution (0..1).
+
+        Raises `UserError` for a channel without a single valid pixel.
+        """
+        found = {}
+        for name in self.channels:
+            if not (n := int(self.counts[name].sum())):
+                raise UserError(
+                    f"channel {name}: not a valid pixel in {self.images} images",
+                    f"leave {name} out of patches.bands, or look at what the source gives",
+                )
+            side = self.form.shape(self._stored_at(name))[-1]
+            found[name] = {**summarise(self.counts[name]), "valid": n / (self.images * side * side)}
+        return found
+
+    def _stored_at(self, channel: str) -> int:
+        return next((m for m in self.form.resolutions if channel in self.form.bands_at(m)), 10)
 
     def mask_counts(self) -> dict[str, dict[str, int]]:
         """Of each mask, how many pixels hold which value: mask -> value as text -> count, rising, zeros left out."""
@@ -63,7 +91,8 @@ def summarise(counts: np.ndarray) -> dict[str, float]:
     total = sum(v * c for v, c in pairs)
     squares = sum(v * v * c for v, c in pairs)
     result = {"mean": total / n, "std": math.sqrt(n * squares - total * total) / n}
-    return {**result, **dict(zip(QUANTILES, quantiles(counts, list(QUANTILES.values())), strict=True))}
+    result |= zip(QUANTILES, quantiles(counts, list(QUANTILES.values())), strict=True)
+    return result | {"min": float(present[0]), "max": float(present[-1])}
 
 
 def quantiles(counts: np.ndarray, shares: Sequence[float]) -> list[float]:

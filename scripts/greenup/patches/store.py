@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from greenup.bands import BANDS, bands_at, check_bands, indices_of, masks_of, native_resolutions, physical, sources_of
+from greenup.bands import BANDS, check_bands, indices_of, masks_of, physical
 from greenup.errors import UserError
 from greenup.files import read_table
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
-from greenup.patches.container import Row, ShardFile
+from greenup.patches.container import Form, Row, ShardFile
 from greenup.patches.resample import bilinear_to_10m, index_of, nearest_to_10m
 from greenup.schemas import INDEX
 
@@ -63,8 +63,8 @@ class PatchStore:
 
         Raises `KeyError` when the dataset has no such image, `UserError` naming the file when that is damaged.
         """
-        pixels, row, _ = self._read(site_id, season, None)
-        return pixels, row.grid
+        pixels, grid, *_ = self._read(site_id, season)
+        return pixels, grid
 
     def read(
         self, site_id: str, season: str, channels: Sequence[str], *, physical: bool = False
@@ -86,34 +86,32 @@ class PatchStore:
         channels = tuple(channels)
         check_bands(channels, "channels")
         masks = set(masks_of(channels))
-        resolutions = native_resolutions(sources_of(channels))
-        pixels, row, bands = self._read(site_id, season, resolutions, channels)
-        size = row.grid.size_px
+        pixels, _, form, whole = self._read(site_id, season, channels)
+        size = form.size_px
+        place = {name: i for i, name in enumerate(channels)}
         image = np.empty((len(channels), size, size), np.uint16)
         valid = np.ones((size, size), bool)
-        for m in resolutions:
-            stored = bands_at(bands, m)
+        for m in form.resolutions_of(channels):
+            stored, values = form.bands_at(m), pixels.values[m]
             here = [c for c in channels if c in stored]
             smooth = [c for c in here if c not in masks]
-            values = pixels.values[m]
-            indices = [c for c in channels if c not in bands] if m == 10 else []
-            if smooth or indices or masks == set(channels):
-                valid &= nearest_to_10m(pixels.valid[m], m // 10, size) if m > 10 else pixels.valid[m]
+            indices = [c for c in channels if c not in form.bands] if m == 10 else []
+            if m not in whole and (smooth or indices or masks == set(channels)):
+                valid &= nearest_to_10m(pixels.valid[m], m // 10, size)
             for name in here if m == 10 else masks.intersection(here):
                 band = values[stored.index(name)]
-                if name in masks and not pixels.valid[m].all():
+                if name in masks and m not in whole:
                     band = np.where(pixels.valid[m], band, np.uint16(BANDS[name].unknown))
-                image[channels.index(name)] = band if m == 10 else nearest_to_10m(band, m // 10, size)
+                image[place[name]] = nearest_to_10m(band, m // 10, size)
             if smooth and m > 10:
-                picked = values[[stored.index(c) for c in smooth]]
-                for name, band in zip(smooth, bilinear_to_10m(picked, pixels.valid[m], m // 10, size), strict=True):
-                    image[channels.index(name)] = band
+                bands, planes = [values[stored.index(c)] for c in smooth], [image[place[c]] for c in smooth]
+                bilinear_to_10m(bands, pixels.valid[m], m // 10, size, planes, all_valid=m in whole)
             for name in indices:
-                image[channels.index(name)] = index_of(name, dict(zip(stored, values, strict=True)))
+                image[place[name]] = index_of(name, dict(zip(stored, values, strict=True)))
         if physical:
             return _physical(image, valid, channels), valid
         if not valid.all():
-            image[:, ~valid] = 0
+            image *= valid
         return image, valid
 
     def read_many(
@@ -151,8 +149,10 @@ class PatchStore:
             raise KeyError(f"no image of site {site_id!r}, season {season!r} in this dataset") from None
 
     def _read(
-        self, site_id: str, season: str, resolutions: tuple[int, ...] | None, channels: Sequence[str] = ()
-    ) -> tuple[Pixels, Row, tuple[str, ...]]:
+        self, site_id: str, season: str, channels: Sequence[str] = ()
+    ) -> tuple[Pixels, PatchGrid, Form, frozenset[int]]:
+        """The bands behind some channels, or all bands, as stored; their grid, the file's form, and the resolutions at
+        which all pixels are valid."""
         at = self._locate(site_id, season)
         self._check_process()
         # The lock spans the read, so that no other thread closes the file meanwhile; HDF5 reads one at a time anyway.
@@ -165,14 +165,16 @@ class PatchStore:
                     f"{file.path}: row {row} is not site {site_id}, {season}, as the index of the dataset says",
                     "the index is older than the pixel file: run the workflow again",
                 )
-            bands = file.form.bands
+            form, bands = file.form, file.form.bands
             known = (*bands, *indices_of(bands))
             for channel in channels:
                 if channel not in known:
                     raise UserError(
                         f"{file.path}: channel {channel!r} is not stored", f"choose from {', '.join(known)}"
                     )
-            return file.read(row, resolutions), file.row(row), bands
+            resolutions = form.resolutions_of(channels) if channels else form.resolutions
+            whole = frozenset(m for m in resolutions if not file.invalid(m)[row])
+            return file.read(row, resolutions), file.grid(row), form, whole
 
     # ----------------------------------------------------------------------------------------------------- files
     def _open(self, code: int) -> ShardFile:

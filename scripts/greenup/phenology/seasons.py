@@ -13,6 +13,7 @@ from greenup.config.seasons import (
     CalendarSeasons,
     CustomSeasons,
     EviSeasons,
+    PublishedSeasons,
     QuarterSeasons,
     RandomSeasons,
     Seasons,
@@ -35,12 +36,19 @@ SHIFT_DAYS = 365
 
 
 def place_seasons(
-    sites: pd.DataFrame, phenology: pd.DataFrame | None, seasons: Seasons, *, years: tuple[int, int], seed: int
+    sites: pd.DataFrame,
+    phenology: pd.DataFrame | None,
+    seasons: Seasons,
+    *,
+    years: tuple[int, int],
+    seed: int,
+    published: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The `INTERVALS` table of all sites.
 
     ``sites``: the `SITES` table. ``phenology``: the `PHENOLOGY` table, for the evi rule only. ``years``: first and last
-    year searched. Sites that the rule gives no season (by the evi rule those without dates) have no rows. Raises
+    year searched. ``published``: the `PUBLISHED` table, for the published rule only, which takes all images whatever
+    the years. Sites that the rule gives no season (by the evi rule those without dates) have no rows. Raises
     `UserError` when the rule needs dates or a file that are not there, or places every interval outside the years.
     """
     yearly = True
@@ -64,6 +72,11 @@ def place_seasons(
             names = tuple(f"d{i + 1}" for i in range(seasons.count))
             before = tuple(seasons.spacing_days * i for i in reversed(range(seasons.count)))
             placed, yearly = _shifted(sites, names, before, seasons, seed), False
+        case PublishedSeasons():
+            if published is None:
+                raise TypeError("season rule published takes the table of the folder's images")
+            placed, yearly = _days_of(published, sites), False
+            years = (int(published["time"].dt.year.min()), int(published["time"].dt.year.max()))
         case _:
             raise TypeError(seasons)
     return placed.table(sites, years, rule=seasons.rule, yearly=yearly)
@@ -87,6 +100,26 @@ def _evi(sites: pd.DataFrame, phenology: pd.DataFrame, years: tuple[int, int]) -
     last = np.where(this >= first, this, following)
     season = np.arange(len(SEASONS))[None, :, None]
     return Intervals(SEASONS, known[:, None, None], season, year, first, first + (last - first) // 2, last)
+
+
+def _days_of(published: pd.DataFrame, sites: pd.DataFrame) -> Intervals:
+    """The day of each image of a published folder, for the sites that are there."""
+    at = pd.Index(sites["site_id"]).get_indexer(published["site_id"])
+    if not (at >= 0).any():
+        raise UserError(
+            f"season rule 'published': none of the sites is in the folder; it has e.g. "
+            f"{published['site_id'].iloc[0]!r}, the sites are named like {sites['site_id'].iloc[0]!r}",
+            "write sites: {sampler: published}, or name points by the folder's names",
+        )
+    found = set(published["season"])
+    # Seasons of the year, then numbers: d2 before d10.
+    names = [n for n in SEASONS if n in found] + sorted(found - set(SEASONS), key=lambda n: (len(n), n))
+    number = pd.Index(names).get_indexer(published["season"])
+    order = np.lexsort((number, at))
+    order = order[at[order] >= 0]
+    day = published["time"].dt.tz_localize(None).to_numpy().astype("datetime64[D]")[order]
+    year = day.astype("datetime64[Y]").astype(np.int64) + 1970
+    return Intervals(tuple(names), at[order], number[order], year, day, day, day)
 
 
 def _shifted(

@@ -19,6 +19,7 @@ from greenup.errors import UserError
 from greenup.files import read_json, write_json, write_text
 from greenup.samples.boadella import convert_boadella
 from greenup.samples.place import Point
+from greenup.samples.s2_100k import convert_s2_100k
 from greenup.samples.tables import convert_ecoregions, convert_fluxnet, convert_ssl4eo_s12_sites
 from greenup.samples.worldcereal import convert_worldcereal
 
@@ -38,6 +39,7 @@ Convert = Callable[[list[Path], Path], list[Point]]
 CONVERSIONS: dict[str, Convert] = {
     "worldcereal": convert_worldcereal,
     "boadella": convert_boadella,
+    "s2_100k": convert_s2_100k,
     "fluxnet": convert_fluxnet,
     "ssl4eo_s12_sites": convert_ssl4eo_s12_sites,
     "ecoregions": convert_ecoregions,

@@ -12,6 +12,7 @@ from greenup.config.sites import (
     EcoregionSites,
     GridSites,
     PointSites,
+    PublishedSites,
     Sites,
     UniformSites,
 )
@@ -23,6 +24,7 @@ from greenup.sites.ecoregion import sample_ecoregion
 from greenup.sites.grid import sample_grid
 from greenup.sites.order import order_and_shard
 from greenup.sites.points import sample_points
+from greenup.sites.published import published_sites
 from greenup.sites.sources import SiteData
 from greenup.sites.uniform import sample_uniform
 
@@ -30,15 +32,23 @@ _log = logging.getLogger(__name__)
 
 
 def sample_sites(
-    name: str, sites: Sites, data: SiteData, *, shards: int, seed: int, taken: pd.DataFrame | None = None
+    name: str,
+    sites: Sites,
+    data: SiteData,
+    *,
+    shards: int,
+    seed: int,
+    taken: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The sites of dataset ``name`` in spatial order, as the `SITES` table.
 
     ``sites`` is the dataset's block, ``data`` the files behind land, regions of stratification and attributes;
     ``shards`` the number of equal runs of rows. The same (name, block, data, seed) gives the same places whatever the
     number of shards. For sampler dataset ``taken`` is the `SITES` table of the other dataset, which is handed on as it
-    is, ids, attributes and shards. Raises `UserError` for an empty shard, a region with too little land or room, files
-    that are wrong, and a table taken that has another number of shards.
+    is, ids, attributes and shards; for sampler published ``published`` is the `PUBLISHED` table of the folder. Raises
+    `UserError` for an empty shard, a region with too little land or room, files that are wrong, and a table taken that
+    has another number of shards.
     """
     match sites:
         case DatasetSites():
@@ -53,6 +63,8 @@ def sample_sites(
             table = sample_ecoregion(name, sites, data, seed=seed)
         case PointSites():
             table = sample_points(name, sites)
+        case PublishedSites():
+            table = published_sites(name, sites, published, seed=seed)
         case _:
             raise TypeError(sites)
     table = add_attributes(order_and_shard(name, table, shards), data)

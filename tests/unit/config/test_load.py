@@ -185,7 +185,10 @@ MISTAKES = {
     ),
     "season rule that does not exist": (
         "{study: x, datasets: {ssl4eco: {seasons: {rule: lunar}}}}",
-        ["datasets.ssl4eco.seasons.rule: 'lunar' does not exist", "calendar, custom, evi, quarters, random, window"],
+        [
+            "datasets.ssl4eco.seasons.rule: 'lunar' does not exist",
+            "calendar, custom, evi, published, quarters, random, window",
+        ],
     ),
     "method that does not exist": (
         "{study: x, datasets: {ssl4eco: }, models: {seco_eco: {method: byol}}}",
@@ -193,7 +196,10 @@ MISTAKES = {
     ),
     "kind not said": (
         "{study: x, datasets: {mine: {sites: {spacing_km: 3}}}}",
-        ["datasets.mine.sites.sampler: this key is missing", "cities, dataset, ecoregion, grid, points, uniform"],
+        [
+            "datasets.mine.sites.sampler: this key is missing",
+            "cities, dataset, ecoregion, grid, points, published, uniform",
+        ],
     ),
     "unknown band": (
         "{study: x, datasets: {ssl4eco: {patches: {bands: [B02, B3]}}}}",

@@ -4,7 +4,7 @@ import re
 import pytest
 from docutils.core import publish_parts
 from greenup.paper.markup import inline, markdown_to_html, rst_to_html
-from greenup.paper.report import CAPTIONS
+from greenup.paper.page import CAPTIONS
 
 REAL = ("fig1", "table1", "coverage", "sampling_check", "workflow")
 """Captions of what is real in every study."""

@@ -7,7 +7,7 @@ from greenup.errors import UserError
 from greenup.files import write_table
 from greenup.paper.quality import draw_quality, read_quality
 from greenup.paper.style import save_figure
-from greenup.schemas import LEDGER, SCENES
+from greenup.schemas import LEDGER, SCENES, SITES
 
 
 def row(site, season, status="ok", month=6, cloud=3.0, epsg=32631):
@@ -46,10 +46,13 @@ def scene(site, season, days):
 
 @pytest.fixture
 def study(tmp_path):
-    """Writes ledger and scenes of a shard as the workflow lays them out; returns the lists of paths."""
-    ledgers, scenes = [], []
+    """Writes ledger and scenes of a shard, and the sites, as the workflow lays them out; returns the lists of paths.
 
-    def write(dataset, rows, chosen, *, simulated=True):
+    Sites lie on 50 degrees north, those of ``south`` on 20 degrees south.
+    """
+    ledgers, scenes, places = [], [], {}
+
+    def write(dataset, rows, chosen, *, simulated=True, south=()):
         shard = f"{len(ledgers):04d}"
         for paths, name, table, schema in (
             (ledgers, f"patches/{dataset}/{shard}.ledger.parquet", rows, LEDGER),
@@ -59,7 +62,14 @@ def study(tmp_path):
             frame = pd.DataFrame(table, columns=[c.name for c in schema.columns])
             write_table(path, frame, schema, simulated=simulated, attribution="")
             paths.append(str(path))
-        return ledgers, scenes
+        ids = sorted({r["site_id"] for r in rows} | set(places.get(dataset, ())))
+        places[dataset] = {i: -20.0 if i in south else places.get(dataset, {}).get(i, 50.0) for i in ids}
+        sites = pd.DataFrame({"site_id": ids, "lon": 7.0, "lat": [places[dataset][i] for i in ids]})
+        sites = sites.assign(stratum="a", land=True, mountain=False, weight=1.0, shard=0)
+        sites[["climate_zone", "land_cover", "ecoregion", "biome", "realm"]] = None
+        path = tmp_path / "results" / "s" / "sites" / f"{dataset}.parquet"
+        write_table(path, sites, SITES, simulated=False, attribution="")
+        return ledgers, scenes, [str(path.with_name(f"{d}.parquet")) for d in places]
 
     return write
 
@@ -74,8 +84,8 @@ def test_counts_add_up_over_shards_and_stay_with_their_dataset(study):
         "a", [row("1", "summer"), row("1", "winter", "cloudy")], [scene("1", "summer", 4.0), scene("1", "winter", None)]
     )
     study("a", [row("2", "summer", cloud=99.9), row("2", "winter", "no_scene")], [scene("2", "summer", -4.0)])
-    ledgers, scenes = study("b", [row("9", "q1", month=1, epsg=32731)], [scene("9", "q1", 900.0)])
-    table = read_quality(["b", "a"], ledgers, scenes)
+    files = study("b", [row("9", "q1", month=1)], [scene("9", "q1", 900.0)], south=["9"])
+    table = read_quality(["b", "a"], *files)
     assert list(dict.fromkeys(table["dataset"])) == ["b", "a"]
     assert counts(table, "status", "a") == {("summer", "ok"): 2, ("winter", "cloudy"): 1, ("winter", "no_scene"): 1}
     assert counts(table, "cloud", "a") == {("summer", "2"): 1, ("summer", "98"): 1}
@@ -92,26 +102,27 @@ def test_counts_add_up_over_shards_and_stay_with_their_dataset(study):
 def test_binning_agrees_with_numpy(study):
     cloud = np.random.default_rng(2).uniform(0, 100, 200)
     cloud[:3] = [0.0, 2.0, 100.0]
-    ledgers, scenes = study("a", [row(str(i), "summer", cloud=c) for i, c in enumerate(cloud)], [])
-    found = {float(b): n for (_, b), n in counts(read_quality(["a"], ledgers, scenes), "cloud", "a").items()}
+    files = study("a", [row(str(i), "summer", cloud=c) for i, c in enumerate(cloud)], [])
+    found = {float(b): n for (_, b), n in counts(read_quality(["a"], *files), "cloud", "a").items()}
     expected, edges = np.histogram(cloud, bins=np.arange(0.0, 101.0, 2.0))
     assert found == {e: n for e, n in zip(edges, expected, strict=False) if n}
 
 
 @pytest.mark.parametrize("simulated", [True, False])
 def test_it_knows_whether_images_are_simulated(study, simulated):
-    ledgers, scenes = study("a", [row("1", "summer")], [], simulated=simulated)
-    assert read_quality(["a"], ledgers, scenes).attrs["simulated"] is simulated
+    files = study("a", [row("1", "summer")], [], simulated=simulated)
+    assert read_quality(["a"], *files).attrs["simulated"] is simulated
 
 
 def test_the_figure_counts_every_site_and_season(study, outputs):
     study(
         "a",
-        [row("1", "summer"), row("1", "winter", "cloudy"), row("2", "summer", month=1, epsg=32701)],
+        [row("1", "summer"), row("1", "winter", "cloudy"), row("2", "summer", month=1)],
         [scene("1", "summer", 4.0)],
+        south=["2"],
     )
-    ledgers, scenes = study("b", [row("1", "q1", "no_scene")], [])
-    table = read_quality(["a", "b"], ledgers, scenes)
+    files = study("b", [row("1", "q1", "no_scene")], [])
+    table = read_quality(["a", "b"], *files)
     for name in ("x", "y"):
         figure = draw_quality(table)
         save_figure(figure, table, outputs(name), simulated=True)
@@ -127,6 +138,20 @@ def test_the_figure_counts_every_site_and_season(study, outputs):
 
 
 def test_a_dataset_without_ledger_is_refused(study):
-    ledgers, scenes = study("a", [row("1", "summer")], [])
+    files = study("a", [row("1", "summer")], [])
     with pytest.raises(UserError, match="'b'"):
-        read_quality(["a", "b"], ledgers, scenes)
+        read_quality(["a", "b"], *files)
+
+
+def test_a_dataset_without_sites_is_refused(study):
+    ledgers, scenes, _ = study("a", [row("1", "summer")], [])
+    with pytest.raises(UserError, match="no sites of dataset 'a'"):
+        read_quality(["a"], ledgers, scenes, [])
+
+
+def test_hemispheres_are_those_of_the_sites_whatever_the_grid(study):
+    """Grids of their own are in degrees (EPSG:4326) on both sides of the equator, and UTM north reaches south."""
+    rows = [row("n", "summer", epsg=4326), row("s", "summer", epsg=4326), row("t", "summer", epsg=32631)]
+    files = study("a", rows, [], south=["s", "t"])
+    months = read_quality(["a"], *files).query("quantity == 'month'").set_index("hemisphere")["count"]
+    assert months.to_dict() == {"north": 1, "south": 2}

@@ -210,3 +210,15 @@ def test_a_missing_file_is_named_and_no_page_is_left(demo, parts, tmp_path):
     with pytest.raises(UserError, match=r"README\.md"):
         render(demo, parts, tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_contact_sheets_stand_with_a_link_to_the_quality_report(demo, parts, tmp_path):
+    sheet = tmp_path / "datasets" / "ssl4eco" / "quality" / "contact_sheet.jpg"
+    sheet.parent.mkdir(parents=True)
+    sheet.write_bytes(b"\xff\xd8 a picture")
+    text, page = render(demo, parts, tmp_path, sheets=[str(sheet)])
+    uri = next(u for u in page.fetched if u.startswith("data:image/jpeg;base64,"))
+    assert base64.b64decode(uri.split(",")[1]) == sheet.read_bytes()
+    assert "datasets/ssl4eco/quality.html" in page.anchors and "sheet-ssl4eco" in page.ids
+    assert "Simulated images" in text[text.index('id="sheet-ssl4eco"') :][:3000]
+    assert "contact-sheets" not in render(demo, parts, tmp_path)[1].ids

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pystac
 import pytest
+import yaml
 from conftest import BANDS
 from fake_source import ATTRIBUTION, FakeSource, scene_table, site_table
 from greenup.config import Dataset
@@ -30,7 +31,7 @@ DATASET = Dataset.model_validate(
 )
 
 
-def describe(study, shards=(0, 1), dataset=DATASET):
+def describe(study, shards=(0, 1), dataset=DATASET, workers=1):
     folder = study.index.parent
     describe_dataset(
         "d",
@@ -42,6 +43,8 @@ def describe(study, shards=(0, 1), dataset=DATASET):
         statistics=folder / "statistics.json",
         card=folder / "README.md",
         collection=folder / "collection.json",
+        items=folder / "items.parquet",
+        workers=workers,
     )
     return folder
 
@@ -74,10 +77,11 @@ def test_what_is_described_is_what_is_read(finished):
 def test_the_card_says_what_matters_and_its_example_runs(finished, monkeypatch):
     card = (describe(finished) / "README.md").read_text()
     assert "**SIMULATED.**" in card and ATTRIBUTION in card and str(finished.root) not in card
-    code = card.split("```python\n")[1].split("```")[0]
-    monkeypatch.chdir(finished.root)
+    monkeypatch.chdir(finished.root.parents[1])
     names: dict = {}
-    exec(code, names)
+    for part in card.split("```python\n")[1:]:
+        exec(part.split("```")[0], names)
+    assert len(names["ds"]) == 12 and names["ds"].__class__.__name__ == "PatchDataset"
     assert names["image"].shape == (3, 26, 26) and names["valid"].dtype == bool
 
 
@@ -90,12 +94,20 @@ def test_the_collection_is_valid_stac(finished, monkeypatch):
     assert bands["B8"]["eo:center_wavelength"] == 0.8328 and bands["B9"]["gsd"] == 60
     index = read_table(finished.index, INDEX)
     west, south, east, north = collection.extent.spatial.bboxes[0]
-    assert (west, east) == (index["lon"].min(), index["lon"].max())
-    assert (south, north) == (index["lat"].min(), index["lat"].max())
+    # Half a patch of 260 m around the outermost sites, and at most 30 m x sqrt(2) more.
+    for site, edge, per_degree in (
+        (index["lon"].min(), west, 111_320 * np.cos(np.radians(46.8))),
+        (index["lon"].max(), east, 111_320 * np.cos(np.radians(46.8))),
+        (index["lat"].min(), south, 111_200),
+        (index["lat"].max(), north, 111_200),
+    ):
+        assert 95 < abs(site - edge) * per_degree < 180
+    assert collection.assets["items"].roles == ["collection-mirror"]
     assert collection.extent.temporal.intervals[0] == [index["time"].min(), index["time"].max()]
     assert str(finished.root) not in text and '"self"' not in text
-    for asset in collection.assets.values():
-        assert (path.parent / asset.href).is_file()
+    # The quality report is made by a rule of its own.
+    made = {name: asset for name, asset in collection.assets.items() if name != "quality"}
+    assert made and all((path.parent / asset.href).is_file() for asset in made.values())
     # The core schema comes with pystac; those of the extensions would have to be downloaded.
     from pystac.validation.local_validator import LocalValidator
 
@@ -124,6 +136,77 @@ def test_a_dataset_without_images_says_why(study):
     study.export(sites, scene_table(sites, other=nothing), FakeSource())
     with pytest.raises(UserError, match=r"dataset d: not a single image in 1 shards \(4 cloudy\)"):
         describe(study, (0,))
+
+
+def test_any_number_of_processes_writes_the_same_files(finished):
+    folder = describe(finished)
+    alone = {p.name: p.read_bytes() for p in folder.iterdir()}
+    assert set(alone) == {"index.parquet", "statistics.json", "README.md", "collection.json", "items.parquet"}
+    describe(finished, workers=3)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == alone
+
+
+def test_counts_offsets_and_shares(finished):
+    folder = describe(finished)
+    found, index = read_json(folder / "statistics.json"), read_table(finished.index, INDEX)
+    assert found["counts"] == {
+        "land_cover": {"mixed_forest": 6, "unknown": 6},
+        "hemisphere": {"north": 12},
+        "month": {"2020-03": 6, "2020-06": 6},
+    }
+    store = PatchStore(finished.index)
+    grids = [store.read_native(*key)[1] for key in index[["site_id", "season"]].to_numpy().tolist()]
+    offsets = [
+        np.hypot(*g.centre_offset_m(lon, lat)) for g, lon, lat in zip(grids, index["lon"], index["lat"], strict=True)
+    ]
+    # Metres on the ground against metres of the projection, whose scale is within 0.1 % of 1.
+    assert found["centre_offset_m"]["median"] == pytest.approx(np.median(offsets), rel=2e-3)
+    assert found["centre_offset_m"]["max"] == pytest.approx(max(offsets), rel=2e-3)
+    holes = 1 - store.read_native("s001", "summer")[0].valid[10].mean()
+    assert 0.1 < holes < 0.3 and found["invalid"] == pytest.approx(holes / 12, rel=1e-9)
+    assert found["channels"]["B2"]["valid"] == pytest.approx(1 - holes / 12, rel=1e-9)
+    b2 = [store.read_native(*key)[0] for key in index[["site_id", "season"]].to_numpy().tolist()]
+    values = np.concatenate([p.values[10][0][p.valid[10]] for p in b2])
+    assert (found["channels"]["B2"]["min"], found["channels"]["B2"]["max"]) == (values.min(), values.max())
+
+
+def test_the_card_has_the_sections_of_hugging_face(finished):
+    card = (describe(finished) / "README.md").read_text()
+    _, front, body = card.split("---\n", 2)
+    about = yaml.safe_load(front)
+    assert about["license"] == "other" and about["size_categories"] == ["n<1K"]
+    assert {"simulated", "sentinel-2", "seasons"} <= set(about["tags"])
+    headings = [line for line in body.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# Dataset card for d", "## Dataset details", "## Uses", "## Dataset structure", "## Dataset creation",
+        "## Bias, risks, and limitations", "## Citation and contact",
+    ]  # fmt: skip
+    assert "Quirks of released code reproduced (`docs/quirks.md`): none." in body and "XXH3-128" in body
+    quirky = Dataset.model_validate(
+        {
+            **DATASET.model_dump(exclude_unset=True),
+            "sites": {"sampler": "cities", "count": 6, "compat": ["sea_allowed"]},
+        }
+    )
+    assert "`sea_allowed`" in (describe(finished, dataset=quirky) / "README.md").read_text()
+
+
+def test_reasons_stand_in_the_card(study):
+    sites = site_table(3)
+    study.write_sites(sites)
+    study.export(sites, scene_table(sites, other={("s001", "spring"): "cloudy"}), FakeSource())
+    card = (describe(study, (0,)) / "README.md").read_text()
+    assert "| cloudy: every scene is too cloudy | 1 | because cloudy |" in card
+    assert "1 of 6 site x season have no image" in card
+
+
+def test_a_shard_of_another_origin_is_named(finished):
+    sites = site_table(6, shards=2)
+    finished.delete_outputs(1)
+    finished.export(sites, scene_table(sites[sites["shard"] == 1]), FakeSource(), 1, origin="elsewhere")
+    with pytest.raises(UserError, match=r"0001\.h5: origin is elsewhere, the dataset has") as raised:
+        describe(finished)
+    assert "snakemake repair" in raised.value.mend
 
 
 def test_shards_whose_files_disagree_are_named(finished):
@@ -173,7 +256,11 @@ def radar(study):
 def test_a_dataset_of_backscatter(study):
     folder = radar(study)
     card, collection = (folder / "README.md").read_text(), read_json(folder / "collection.json")
-    assert "Sentinel-1 GRD" in card and "(dB + 80) x 500" in card and "reflectance" not in card.split("How to read")[0]
+    assert (
+        "Sentinel-1 GRD" in card
+        and "(dB + 80) x 500" in card
+        and "reflectance" not in card.replace("reflectance, index or dB", "")
+    )
     summaries = collection["summaries"]
     assert summaries["sar:polarizations"] == ["VV", "VH"] and summaries["sar:frequency_band"] == ["C"]
     assert summaries["bands"][0] == {

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import BANDS
 from fake_source import FakeSource, fake_pixels
+from greenup.bands import KEPT
 from greenup.grids import PatchGrid
 from greenup.imagery.base import PassingError, Pixels, SceneMissing, read_many
 from greenup.imagery.patience import Patience
 from greenup.patches.container import Form
-from greenup.patches.fetch import Fetcher, Image, Progress
+from greenup.patches.fetch import AT_ONCE_BYTES, Fetcher, Image, Progress, image_bytes, shares
 
 FORM = Form(BANDS, 26, True, "test")
 
@@ -82,6 +84,57 @@ def test_images_of_a_site_are_read_together_and_only_the_failed_again(pauses):
     for name, pixels in zip("ab", got, strict=False):
         np.testing.assert_array_equal(pixels.values[10], fake_pixels(name, image(name).grid, BANDS).values[10])
     assert fetcher.lacking == 0 and len(pauses) == 1
+
+
+def test_what_is_known_is_handed_out_before_a_pause():
+    """So that a job that is killed in a long pause has lost nothing."""
+    seen: list[str] = []
+
+    class Watched(Patience):
+        def wait(self, cause, tried, *key):
+            seen.append(f"pause for {key[1]} by {cause}")
+            return True
+
+    fails = {"b": [PassingError("busy", "quota"), PassingError("reset")]}
+    fetcher = Fetcher(FakeSource(fails=fails), FORM, Watched())
+    for batch in fetcher.answers([image(n) for n in "abc"]):
+        seen += [i.scene_id for i, _ in batch]
+    assert seen == ["a", "c", "pause for spring by quota", "pause for spring by error", "b"]
+
+
+@pytest.mark.parametrize(
+    ("size_px", "threads", "expected"),
+    [(264, 40, (40, 5)), (264, 1, (1, 222)), (1024, 40, (14, 1)), (9000, 40, (1, 1))],
+)
+def test_threads_share_what_fits_into_memory(size_px, threads, expected):
+    form = Form(KEPT["s2_l2a"], size_px, True, "test")
+    assert shares(form, threads) == expected
+    grid = PatchGrid(32631, 0.0, 0.0, size_px if size_px < 300 else 26)
+    pixels = fake_pixels("a", grid, form.bands)
+    held = sum(v.nbytes for v in (*pixels.values.values(), *pixels.valid.values()))
+    assert image_bytes(replace(form, size_px=grid.size_px)) == held
+    assert size_px > 5000 or expected[0] * expected[1] * image_bytes(form) <= AT_ONCE_BYTES
+
+
+def test_kept_images_say_nothing_of_the_time_left(monkeypatch, caplog):
+    clock = [0.0]
+    monkeypatch.setattr("greenup.patches.fetch.time.monotonic", lambda: clock[0])
+    progress = Progress("d/0003", 1000, kept=600)
+    with caplog.at_level(logging.INFO):
+        clock[0] += 10
+        progress.step(600, reused=600)
+        for _ in range(20):
+            clock[0] += 1
+            progress.step(2)
+        clock[0] += 100  # the source is slow for a while
+        progress.step(2)
+        for _ in range(8):
+            clock[0] += 10
+            progress.step(40)
+    told = [r.getMessage() for r in caplog.records]
+    assert told[0] == "d/0003: 600 of 1000 images, 0.0 images/s, time left unknown"
+    assert told[2] == "d/0003: 640 of 1000 images, 2.0 images/s, 3 min left"
+    assert told[-1] == "d/0003: 962 of 1000 images, 4.0 images/s, 10 s left"
 
 
 def test_progress_tells_rate_and_time_left(monkeypatch, caplog):

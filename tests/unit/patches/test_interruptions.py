@@ -14,6 +14,7 @@ from pathlib import Path
 
 import exporting
 import pytest
+from conftest import Study
 from exporting import SCENES
 from fake_source import FakeSource
 from greenup.files import read_table
@@ -215,6 +216,47 @@ def test_no_room_on_the_disk(study, undisturbed, limit):
     assert not list(study.root.rglob(".*.part")), "an unfinished file takes room for ever"
     kept = kept_scenes(study)
     assert bool(kept) == (limit == 40_000)
+    assert set(finish_here(study).reads) == set(SCENES["scene_id"]) - kept
+    assert study.pixels().read_bytes() == undisturbed
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mounts a file system in memory at ``tmp_path / "disk"``; calling it again with another size resizes it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = []
+
+    def resize(kib: int) -> Path:
+        options = f"{'remount,' if mounted else ''}size={kib}k"
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], capture_output=True, text=True
+        )
+        if made.returncode:
+            pytest.skip(f"NO TMPFS CAN BE MOUNTED ({made.stderr.strip()}): a full disk is only imitated, by a limit")
+        mounted.append(kib)
+        return disk
+
+    yield resize
+    if mounted:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(("kib", "keeps"), [(12, "none"), (100, "some"), (300, "all")])
+def test_full_disk(small_disk, undisturbed, kib, keeps):
+    """No space left, for real: for the first site's file, for a later one's, for the shard beside the sites' files."""
+    study = Study(small_disk(kib) / "results" / "test")
+    study.root.mkdir(parents=True)
+    process = start(study.root, 0.0)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "cannot be written" in said and "No space left on device" in said and "Traceback" not in said
+    assert f"finished images are kept in {study.work()}" in said
+    assert not study.pixels().exists() and not study.ledger().exists()
+    assert not list(study.root.rglob(".*.part")), "an unfinished file takes the room that is wanted"
+    kept = kept_scenes(study)
+    assert {0: "none", len(SCENES): "all"}.get(len(kept), "some") == keeps
+    small_disk(16 * 1024)
     assert set(finish_here(study).reads) == set(SCENES["scene_id"]) - kept
     assert study.pixels().read_bytes() == undisturbed
 

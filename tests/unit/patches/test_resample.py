@@ -107,6 +107,41 @@ def test_evi_is_that_of_reflectances(bands):
     assert found.max() <= 10_000
 
 
+@given(hnp.arrays(np.uint16, (2, 60)))
+def test_ndvi_is_that_of_whole_numbers(bands):
+    """Over all that 16 bits hold: the floating-point quotient, cut off, is Python's integer division."""
+    red, nir = bands.tolist()
+    truth = [max(n - r, 0) * 10_000 // max(n + r, 1) for r, n in zip(red, nir, strict=True)]
+    assert ndvi(*bands).tolist() == truth
+
+
+def test_ndvi_where_the_quotient_is_next_to_a_whole_number():
+    """For every sum of the two bands, differences that give k / 10 000 exactly or fall just short of it."""
+    total = np.repeat(np.arange(1, 131_071, 7), 16)
+    k = np.random.default_rng(2).integers(1, 10_001, total.size)
+    difference = np.minimum(-(-k * total // 10_000) - np.arange(total.size) % 2, total)
+    difference -= (total - difference) % 2
+    red, nir = (total - difference) // 2, (total + difference) // 2
+    fits = (nir <= 65_535) & (difference >= 0)
+    red, nir = red[fits], nir[fits]
+    assert fits.sum() > 50_000
+    found = ndvi(red.astype(np.uint16), nir.astype(np.uint16))
+    np.testing.assert_array_equal(found, (nir - red) * 10_000 // np.maximum(nir + red, 1))
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.3])
+@pytest.mark.parametrize(("factor", "size_px"), [(2, 26), (2, 27), (6, 264)])
+def test_written_into_an_image_it_is_the_same(factor, size_px, holes):
+    n = -(-size_px // factor)
+    rng = np.random.default_rng(3)
+    bands = rng.integers(0, 65_535, (2, n, n)).astype(np.uint16)
+    valid = rng.random((n, n)) >= holes
+    image = np.full((4, size_px, size_px), 7, np.uint16)
+    bilinear_to_10m(list(bands), valid, factor, size_px, [image[3], image[1]], all_valid=None if holes else True)
+    np.testing.assert_array_equal(image[[3, 1]], bilinear_to_10m(bands, valid, factor, size_px))
+    assert (image[[0, 2]] == 7).all()
+
+
 def test_evi_by_hand():
     """A meadow: 2.5 x 0.37 / (0.415 + 0.27 - 0.24 + 1) = 0.640; cloud, water and an empty pixel: 0."""
     blue, red, nir = np.array([[320, 450, 4150], [9_000, 5_000, 5_800], [420, 200, 80], [0, 0, 0]], np.uint16).T

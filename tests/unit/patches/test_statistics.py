@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_source import fake_pixels
+from greenup.errors import UserError
 from greenup.grids import PatchGrid
+from greenup.imagery.base import Pixels
 from greenup.patches.container import Form
 from greenup.patches.statistics import Histograms, quantiles, summarise
 from hypothesis import given
@@ -57,6 +59,45 @@ def test_images_with_holes_at_native_resolution():
         assert found[name]["std"] == pytest.approx(values.std(), rel=1e-12)
         for key, share in (("p02", 0.02), ("p50", 0.5), ("p98", 0.98)):
             assert found[name][key] == pytest.approx(np.quantile(values, share), rel=1e-12)
+
+
+def test_histograms_add_up_in_any_order():
+    bands = ("B2", "B4", "B8", "B5", "SCL")
+    form = Form(bands, 26, True, "test")
+    images = [fake_pixels(f"scene {i}", PatchGrid(32631, 0.0, 600.0 * i, 26), bands, holed=True) for i in range(5)]
+
+    def of(*which):
+        found = Histograms(form)
+        for i in which:
+            found.add(images[i])
+        return found
+
+    whole, parts = of(0, 1, 2, 3, 4), of(4, 2)
+    for other in (of(3), of(), of(1, 0)):
+        parts.merge(other)
+    assert parts.summary() == whole.summary() and parts.mask_counts() == whole.mask_counts()
+    with pytest.raises(ValueError, match="do not add"):
+        whole.merge(Histograms(Form(bands[:2], 26, True, "test")))
+
+
+def test_a_band_without_a_valid_pixel_is_named():
+    form = Form(("B2", "B9"), 12, True, "test")
+    histograms = Histograms(form)
+    pixels = fake_pixels("scene", PatchGrid(32631, 0.0, 0.0, 12), form.bands)
+    pixels.valid[60][:] = False
+    histograms.add(pixels)
+    with pytest.raises(UserError, match="channel B9: not a valid pixel in 1 images"):
+        histograms.summary()
+
+
+def test_valid_share_of_bands_that_were_resampled():
+    form = Form(("B2", "B5"), 12, True, "test", resampled=True)
+    histograms = Histograms(form)
+    valid = np.arange(144).reshape(12, 12) % 4 > 0
+    values = np.full((2, 12, 12), 7, np.uint16) * valid
+    histograms.add(Pixels({10: values}, {10: valid}))
+    found = histograms.summary()
+    assert found["B5"] == {"mean": 7, "std": 0, "p02": 7, "p50": 7, "p98": 7, "min": 7, "max": 7, "valid": 0.75}
 
 
 def test_no_ndvi_without_its_bands():

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
-NAMES = ("worldcereal", "boadella", "fluxnet", "ssl4eo_s12_sites", "ecoregions")
+NAMES = ("worldcereal", "boadella", "s2_100k", "fluxnet", "ssl4eo_s12_sites", "ecoregions")
 PLACES = ("00002806639B424A", "0000280849BAC91C")
 
 
@@ -102,6 +102,31 @@ def test_boadella_crops_lie_wholly_inside_and_hold_the_images_values(archives, s
     )
     # The nine crops are almost the whole image.
     assert abs(nir.mean() - image[S2_L2A.index("B8")].mean()) < 0.02 * nir.mean()
+
+
+def test_s2_100k_is_copied_as_it_is_and_says_what_it_does_not_know(archives, samples):
+    table = pd.read_csv(archives / "s2_100k_points.csv", dtype={"site_id": str})
+    assert len(table) == 12
+    known = pd.read_csv(samples / "s2_100k_sample" / "labels_from_joins.csv").set_index("file")
+    for site in table.itertuples():
+        file = f"patch_{site.site_id.removeprefix('s2_100k_')}.tif"
+        # The publisher's coordinates are those of the centre, to within the pixel's rounding.
+        assert abs(site.lat - known.lat[file]) < 0.001
+        assert abs(site.lon - known.lon[file]) < 0.001 / np.cos(np.radians(site.lat))
+        folder = archives / "s2_100k" / "s2_100k" / site.site_id
+        with rasterio.open(samples / "s2_100k_sample" / file) as a, rasterio.open(folder / "reflectance.tif") as b:
+            np.testing.assert_array_equal(a.read(), b.read())
+            assert (a.transform, a.crs) == (b.transform, b.crs)
+            assert b.descriptions == S2_L2A
+            assert not (b.read() == b.nodata).any()
+        item = json.loads((folder / f"{site.site_id}.json").read_text())["properties"]
+        assert item["greenup:datetime_is_placeholder"] is True
+        assert (item["start_datetime"][:10], item["end_datetime"][:10]) == ("2021-01-01", "2023-05-17")
+        assert "eo:cloud_cover" not in item
+    assert "dates not known" in ArchiveSource(archives / "s2_100k").attribution
+    index = pd.read_csv(archives / "s2_100k" / "scenes.csv")
+    assert index.image_id.tolist() == index.site_id.tolist() == table.site_id.tolist()
+    assert set(index.season) == {"undated"}
 
 
 def test_the_cloud_estimate_finds_the_three_cloudy_dates(archives):
