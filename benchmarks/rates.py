@@ -29,7 +29,8 @@ import pandas as pd
 import torch
 from greenup.bands import S2_L2A, SECO_ECO
 from greenup.config.data import Scenes
-from greenup.config.learning import LinearProtocol, SeCoMethod
+from greenup.config.learning import LinearProtocol, Model
+from greenup.config.methods import SeCoMethod
 from greenup.costs.networks import gmacs
 from greenup.costs.rates import COLUMNS, TABLE, read_rates
 from greenup.evaluate.knn import knn_scores
@@ -40,10 +41,10 @@ from greenup.imagery.miniature.render import render
 from greenup.patches.container import Form, Row, ShardFile, pixel_checksum, writing
 from greenup.patches.resample import ndvi
 from greenup.patches.statistics import Histograms
-from greenup.pretrain.backbones import build_backbone
+from greenup.pretrain.methods.base import Batch, Moment
+from greenup.pretrain.methods.seco import SeCo
 from greenup.pretrain.optimizers import build_optimizer
-from greenup.pretrain.seco import SeCo
-from greenup.pretrain.views import seco_views
+from greenup.pretrain.views import build_views
 from greenup.scenes.choose import choose_scenes
 from greenup.sites import packaged
 
@@ -160,21 +161,22 @@ def patches_rates(count: int) -> dict[str, float]:
 
 def step_rates(backbone: str, size: int, batch: int) -> dict[str, float]:
     method = SeCoMethod(name="seco", queue=8 * batch, batch_size=batch)
-    seco = SeCo(build_backbone(backbone, len(SECO_ECO), seed=0), method, seed=0).to(memory_format=torch.channels_last)
-    views = [
-        torch.randn(batch, len(SECO_ECO), size, size).contiguous(memory_format=torch.channels_last) for _ in range(4)
-    ]
-    optimizer = build_optimizer(seco.query_parameters(), method.optimizer)
+    model = Model(dataset="any", backbone=backbone, method=method)
+    seco = SeCo(model, method, seed=0).to(memory_format=torch.channels_last)
+    views = torch.stack(
+        [torch.randn(batch, len(SECO_ECO), size, size).contiguous(memory_format=torch.channels_last) for _ in range(4)]
+    )
+    data, moment = Batch([views], None, torch.arange(batch)), Moment(0, 1, 1)
+    optimizer = build_optimizer(seco.trained_parameters(), method.optimizer)
 
     def step() -> None:
-        seco.update_keys()
+        seco.before_step(moment)
         with torch.autocast("cpu", torch.bfloat16):
-            query, keys = seco.embed_query(views[0]), seco.embed_keys(views[1:])
-        loss = seco.losses(query, keys).sum()
-        seco.enqueue(keys)
+            loss = seco(data, moment).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        seco.after_step(moment)
 
     def encode() -> None:
         with torch.inference_mode():
@@ -192,7 +194,8 @@ def learning_rates() -> dict[str, float]:
     rates = step_rates("resnet18", 64, 32) | step_rates("resnet50", 96, 8)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 9000, (3, len(SECO_ECO), SIZE_PX, SIZE_PX)).astype(np.uint16)
-    views = seconds(lambda: [seco_views(images, 224, (0.2, 1.0), np.random.default_rng(n)) for n in range(10)])
+    make = build_views(Model(dataset="any", method=SeCoMethod(name="seco")))
+    views = seconds(lambda: [make(images.__getitem__, 3, np.random.default_rng(n)) for n in range(10)])
     rates["views"] = 1e6 * views / 10 / (4 * len(SECO_ECO) * 224**2)
     count, dim, classes, folds, epochs = 3000, 1024, 15, 10, 4
     y = rng.integers(0, classes, count)

@@ -346,6 +346,41 @@ rule results_table:
         "../scripts/results_table.py"
 
 
+rule learning_table:
+    input:
+        probes=plan.probes,
+        curves=[f"{R}/models/{m}/curves.csv" for m in plan.trained_models],
+    output:
+        csv=report(
+            f"{R}/paper/tables/learning.csv",
+            caption="report/learning.rst",
+            category="Tables",
+            labels={"table": "learning"},
+        ),
+        md=f"{R}/paper/tables/learning.md",
+        tex=f"{R}/paper/tables/learning.tex",
+        html=f"{R}/paper/tables/learning.html",
+        losses_csv=f"{R}/paper/tables/losses.csv",
+        losses_md=f"{R}/paper/tables/losses.md",
+        losses_tex=f"{R}/paper/tables/losses.tex",
+        losses_html=f"{R}/paper/tables/losses.html",
+    log:
+        f"{R}/logs/learning_table.log",
+    benchmark:
+        f"{R}/benchmarks/paper/learning_table.tsv"
+    conda:
+        "../envs/figures.yaml"
+    params:
+        trained=plan.trained_models,
+        models=plan.trainings,
+        metrics={t: plan.task(t).metric for t in study.evaluated_tasks},
+        simulated=study.simulated,
+    message:
+        "what each method learns"
+    script:
+        "../scripts/learning_table.py"
+
+
 rule write_report:
     input:
         figures=list(plan.figures.values()),

@@ -6,6 +6,7 @@ from pathlib import Path
 from greenup.config import Model, Runtime, parse
 from greenup.errors import job
 from greenup.pretrain.run import pretrain_model
+from greenup.pretrain.trainer import is_first
 
 parser = argparse.ArgumentParser(description=__doc__)
 for name in ("name", "model", "index", "statistics", "runtime", "work", "out-weights", "log"):
@@ -14,7 +15,8 @@ parser.add_argument("--seed", type=int, required=True)
 parser.add_argument("--threads", type=int, default=1)
 args = parser.parse_args()
 
-with job(args.log):
+# Of processes that train together the first alone keeps the log.
+with job(args.log if is_first() else None):
     pretrain_model(
         args.name,
         parse(Model, args.model),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 
 from pydantic import BaseModel
 
 from greenup.bands import native_resolutions
-from greenup.config import Dataset, Model, Study, Task
-from greenup.config.block import Region
+from greenup.config import Model, Study, Task, weights
 from greenup.config.data import MiniatureImagery, PublishedImagery
 from greenup.config.learning import FileLabels
+from greenup.config.methods import TrainedMethod
 from greenup.config.phenology import (
     ImagesPhenology,
     MiniaturePhenology,
@@ -22,9 +22,9 @@ from greenup.config.phenology import (
     TilesPhenology,
 )
 from greenup.config.seasons import CustomSeasons, EviSeasons, PublishedSeasons
-from greenup.config.sites import CitySites, DatasetSites, PointSites, PublishedSites, Sites
 from greenup.errors import UserError
 from greenup.patches.repair import waiting
+from greenup.plan_sites import SitesPlan
 from greenup.sites import sources
 
 STAGES = ("sites", "phenology", "scenes", "patches", "pretrain", "tasks", "evaluate", "paper")
@@ -33,7 +33,7 @@ QUALITY_FIGURES = ("map", "images", "cloud", "offset", "dates", "contact_sheet",
 """Figures of the quality report of a dataset, in its order."""
 
 
-class Plan:
+class Plan(SitesPlan):
     """Paths below results/<study>/ and what the configuration says of each."""
 
     def __init__(self, study: Study) -> None:
@@ -43,19 +43,16 @@ class Plan:
         self._site_data = sources.resolve(study.sources)
 
     # ------------------------------------------------------------------------------------------------ blocks
-    def dataset(self, name: str) -> Dataset:
-        return self.study.datasets[name]
-
     def model(self, name: str) -> Model:
         return self.study.models[name]
 
+    def model_seed(self, name: str) -> int:
+        """What a model is drawn from: its own seed, or the study's."""
+        seed = self.model(name).seed
+        return self.study.seed if seed is None else seed
+
     def task(self, name: str) -> Task:
         return self.study.tasks[name]
-
-    @staticmethod
-    def settings(block: BaseModel | None) -> dict:
-        """A block as plain JSON for ``params:``."""
-        return block.model_dump(mode="json") if block is not None else {}
 
     @staticmethod
     def json(block: BaseModel) -> str:
@@ -87,81 +84,6 @@ class Plan:
         wanted |= {self.study.paper.fig2_dataset, *self.study.evaluation.embed}
         wanted -= {None}
         return [n for n in self.imaged if n in wanted or not wanted]
-
-    # -------------------------------------------------------------------------------------------------- sites
-    def sites_inputs(self, dataset: str) -> list[str]:
-        """The user's points and region, and the files behind the attributes of sites; none for another's sites."""
-        sites = self.dataset(dataset).sites
-        if isinstance(sites, DatasetSites):
-            return []
-        points = [sites.file] if isinstance(sites, PointSites) else []
-        return [*points, *self.region_inputs(dataset), *map(str, self._data(dataset).files.values())]
-
-    def sites_taken(self, dataset: str) -> list[str]:
-        """The table of sites that a dataset takes as its own, if it takes another's."""
-        sites = self.dataset(dataset).sites
-        return [f"{self.root}/sites/{sites.dataset}.parquet"] if isinstance(sites, DatasetSites) else []
-
-    def sites_published(self, dataset: str) -> list[str]:
-        """The list of a published folder, if its sites are taken."""
-        return self._listing(dataset) if isinstance(self.dataset(dataset).sites, PublishedSites) else []
-
-    def _listing(self, dataset: str) -> list[str]:
-        return [f"{self.root}/published/{dataset}.parquet"]
-
-    def published_inputs(self, dataset: str) -> list[str]:
-        """The index of a published folder. The folder itself is looked at by the job, which says what is wrong."""
-        index = getattr(self.dataset(dataset).imagery, "index", None)
-        return [index] if index is not None else []
-
-    def listed(self, dataset: str) -> dict:
-        """What the list of a published folder depends on, for ``params:``; nothing for other images."""
-        imagery = self.dataset(dataset).imagery
-        return self.settings(imagery) if isinstance(imagery, PublishedImagery) else {}
-
-    def sampler(self, dataset: str) -> Sites:
-        """The block that says how the sites were drawn, of whatever dataset they are taken."""
-        return self.dataset(self.study.sampled_as(dataset)).sites
-
-    def region(self, dataset: str) -> Region | None:
-        return self.sampler(dataset).region
-
-    def region_inputs(self, dataset: str) -> list[str]:
-        region = self.region(dataset)
-        return [region] if isinstance(region, str) else []
-
-    def site_data(self, dataset: str | None = None) -> dict[str, str | None]:
-        """The files behind the attributes of sites, for ``params:``; of the land itself where no dataset is named."""
-        return {k: v if v is None else str(v) for k, v in asdict(self._data(dataset)).items()}
-
-    def _data(self, dataset: str | None = None) -> sources.SiteData:
-        """Cities belong to the sites that are drawn around them: other datasets do not wait for the list."""
-        is_city = dataset is not None and isinstance(self.dataset(dataset).sites, CitySites)
-        return self._site_data if is_city else replace(self._site_data, cities=None)
-
-    def source_file(self, name: str, file: str) -> dict[str, str]:
-        """The row of config/sources.csv whose file lies at data/sources/<name>/<file>, for ``params:``."""
-        found = sources.fetchable(f"{sources.FOLDER}/{name}/{file}")
-        if found is None:
-            raise UserError(
-                f"{sources.FOLDER}/{name}/{file}: no row of config/sources.csv gives this file",
-                f"its names are {', '.join(sources.known())}",
-            )
-        return asdict(found)
-
-    @property
-    def regions(self) -> list[Region | None]:
-        """Regions of all datasets as configured, each once; None is the whole Earth."""
-        return list(dict.fromkeys(map(self.region, self.study.datasets)))
-
-    @property
-    def land_inputs(self) -> list[str]:
-        regions = dict.fromkeys(p for d in self.study.datasets for p in self.region_inputs(d))
-        return [*regions, *map(str, self._data().files.values())]
-
-    @property
-    def coverage(self) -> list[str]:
-        return [f"{self.root}/coverage/{d}.csv" for d in self.study.datasets]
 
     # ----------------------------------------------------------------------------------------- phenology, patches
     def phenology_inputs(self, dataset: str) -> list[str]:
@@ -255,6 +177,44 @@ class Plan:
     def weighted_models(self) -> list[str]:
         return [n for n, m in self.study.models.items() if m.has_weights]
 
+    @property
+    def published_models(self) -> list[str]:
+        """Models whose weights others have released."""
+        return [n for n, m in self.study.models.items() if m.is_published]
+
+    def released_row(self, model: str) -> dict[str, object]:
+        """The row of config/weights.csv that a model takes, for ``params:``."""
+        return asdict(weights.weights_named(self.model(model).method.weights))
+
+    def released_file(self, model: str) -> str:
+        """The downloaded weights of a model: the user's own file, or that of the row, fetched where it has an address.
+
+        Raises `UserError` where the file must be fetched by hand and is not there.
+        """
+        method = self.model(model).method
+        row = weights.weights_named(method.weights)
+        path = Path(method.file) if method.file is not None else row.path
+        if not path.is_file() and (method.file is not None or not row.url):
+            where = f"models.{model}.method.{'file' if method.file is not None else 'weights'}"
+            note = f" ({row.note})" if row.note else ""
+            raise UserError(
+                f"{where}: {path} is not there, and {row.name} has no address that a program can fetch"
+                if method.file is None
+                else f"{where}: {path} is not there",
+                f"fetch {row.file} from {row.source}{note} and put it at {path}",
+            )
+        return str(path)
+
+    def fetched_weights(self, file: str) -> weights.ReleasedWeights:
+        """The row of config/weights.csv whose file lies at data/weights/<file> and has an address."""
+        row = weights.fetchable(f"{weights.FOLDER}/{file}")
+        if row is None or not row.url:
+            raise UserError(
+                f"{weights.FOLDER}/{file}: no row of config/weights.csv gives an address of this file",
+                "put the file there by hand",
+            )
+        return row
+
     def label_inputs(self, task: str) -> list[str]:
         labels = self.task(task).labels
         return [labels.file] if isinstance(labels, FileLabels) else []
@@ -344,10 +304,33 @@ class Plan:
     @property
     def trained_models(self) -> list[str]:
         """Models whose method is trained, with a training curve."""
-        return [n for n in self.weighted_models if self.model(n).method.name != "random_init"]
+        return [n for n in self.weighted_models if isinstance(self.model(n).method, TrainedMethod)]
+
+    @property
+    def trainings(self) -> dict[str, dict[str, str | int | None]]:
+        """Method, network (vit_tiny/8: patches of 8 px; None where there is none) and seed of every model."""
+
+        def network(model: Model) -> str | None:
+            return f"{model.backbone}/{model.patch_px}" if model.backbone.startswith("vit") else model.backbone
+
+        return {
+            n: {
+                "method": m.method.name,
+                "backbone": network(m) if m.has_weights else None,
+                "seed": self.model_seed(n),
+            }
+            for n, m in self.study.models.items()
+        }
+
+    @property
+    def compares_trainings(self) -> bool:
+        """Whether methods are compared over several trainings each: some evaluated model has a seed of its own."""
+        trained = set(self.trained_models) & set(self.study.evaluated_models)
+        return bool(self.probes) and any(self.model(n).seed is not None for n in trained)
 
     @property
     def tables(self) -> dict[str, str]:
         """Tables of this study by name: the CSV of each (Markdown, LaTeX and HTML stand beside it)."""
         names = ["table1", *(["tableA1"] if self.dated else []), *(["results"] if self.probes else [])]
+        names += ["learning"] if self.compares_trainings else []
         return {n: f"{self.root}/paper/tables/{n}.csv" for n in names}

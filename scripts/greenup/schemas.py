@@ -285,16 +285,9 @@ PROBES = Schema(
 )
 
 CURVE_COLUMNS: tuple[str, ...] = (
-    "epoch",
-    "step",
-    "loss",
-    "held_out_loss",
-    "lr",
-    "embedding_std",
-    "samples_per_second",
-    "wait_share",
-    "simulated",
-)
+    "epoch", "step", "loss", "held_out_loss", "lr", "weight_decay", "embedding_std", "knn_accuracy",
+    "samples_per_second", "wait_share", "mb_per_second", "skipped", "simulated",
+)  # fmt: skip
 """Columns of a model's curves.csv: a row an epoch; values that were not measured are empty."""
 
 ALL: tuple[Schema, ...] = (

@@ -186,6 +186,24 @@ class TestModels:
         )
         assert x.probes == ["results/x/probes/n/t/linear.blocks.parquet", "results/x/probes/n/t/knn.blocks.parquet"]
 
+    def test_a_model_has_the_studys_seed_or_its_own(self):
+        model = {"method": "random_init", "dataset": "mine", "backbone": "vit_tiny", "patch_px": 8}
+        x = plan(seed=9, models={"a": model, "b": {**model, "seed": 0}, "c": {"method": "band_statistics"}})
+        assert [x.model_seed(m) for m in "abc"] == [9, 0, 9]
+        assert x.trainings == {
+            "a": {"method": "random_init", "backbone": "vit_tiny/8", "seed": 9},
+            "b": {"method": "random_init", "backbone": "vit_tiny/8", "seed": 0},
+            "c": {"method": "band_statistics", "backbone": None, "seed": 9},
+        }
+
+    def test_trainings_are_compared_where_some_have_seeds_of_their_own(self, tiny):
+        assert "learning" not in tiny.tables
+        models = {"a": {"method": "moco", "dataset": "mine", "seed": 1}}
+        assert "learning" in plan(models=models, tasks={"t": TASK}).tables
+        assert "learning" not in plan(models=models).tables
+        models["b"] = {"method": "band_statistics"}
+        assert "learning" not in plan(models=models, tasks={"t": TASK}, evaluation={"models": ["b"]}).tables
+
     def test_nothing_to_evaluate(self):
         assert plan().probes == []
         assert set(plan().tables) == {"table1", "tableA1"}

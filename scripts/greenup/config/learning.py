@@ -2,93 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from greenup.bands import SECO_ECO
 from greenup.config.block import Block, Channels
+from greenup.config.methods import VIT_METHODS, BandStatisticsMethod, Method, PublishedMethod
+from greenup.config.weights import weights_named
+from greenup.errors import UserError
+
+InputScale = Literal[
+    "standardise", "reflectance", "published_255", "reflectance_8bit", "rgb_quantiles_imagenet", "two_sigma"
+]
+"""Names of the input scales; see `greenup.pretrain.scales.scale_of`."""
 
 
 # ----------------------------------------------------------------------------------------------------------- models
-class Optimizer(Block):
-    """Optimiser and learning-rate schedule."""
-
-    name: Literal["sgd", "adamw"] = "sgd"
-    """Optimiser."""
-    lr: float = Field(0.03, gt=0)
-    """Peak learning rate."""
-    weight_decay: float = Field(1e-4, ge=0)
-    """Weight decay (coupled in SGD, decoupled in AdamW)."""
-    momentum: float = Field(0.9, ge=0, lt=1)
-    """SGD momentum; AdamW uses its usual betas."""
-    schedule: Literal["constant", "cosine", "steps"] = "constant"
-    """Learning rate after the warm-up: constant, falling to 0 along a half cosine, or times 0.1 at each milestone."""
-    warmup_steps: int = Field(0, ge=0)
-    """Steps of linear warm-up."""
-    milestones: tuple[int, ...] = ()
-    """Epochs at which `steps` multiplies the rate by 0.1."""
-
-
-class SeCoMethod(Block):
-    """Seasonal Contrast: three embedding spaces (SeCo 2021, section 3; SSL4Eco, appendix A-2)."""
-
-    name: Literal["seco"]
-    """Kind of method."""
-    recipe: int = 1
-    """Bumped by hand when the code of this method changes its results: trained models are then made again."""
-    dim: int = Field(128, gt=0)
-    """Width of each embedding space."""
-    queue: int = Field(65_536, gt=0)
-    """Negatives kept a space; a multiple of batch_size, below the number of sites."""
-    temperature: float = Field(0.2, gt=0)
-    """Divides the similarities before the softmax of the InfoNCE loss."""
-    key_momentum: float = Field(0.999, ge=0, le=1)
-    """Momentum of the key encoder."""
-    epochs: int = Field(100, gt=0)
-    """Passes over the sites."""
-    batch_size: int = Field(256, gt=1)
-    """Sites a step."""
-    crop_px: int = Field(224, gt=0)
-    """Side of a view (pixels of 10 m before resizing are drawn by crop_scale)."""
-    crop_scale: tuple[float, float] = (0.2, 1.0)
-    """Share of the patch area a random crop covers."""
-    optimizer: Optimizer = Optimizer()
-    """Optimiser and learning rate."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Autocast type of the forward pass."""
-    held_out: float = Field(0.1, ge=0, lt=0.5)
-    """Share of the sites whose loss is watched and never trained on."""
-
-    @model_validator(mode="after")
-    def _queue(self) -> SeCoMethod:
-        if self.queue % self.batch_size:
-            up = -(-self.queue // self.batch_size) * self.batch_size
-            raise ValueError(f"queue {self.queue} is no multiple of batch_size {self.batch_size}; write queue: {up}")
-        return self
-
-
-class RandomInitMethod(Block):
-    """Random weights with batch-norm statistics calibrated on the dataset: the baseline of every table."""
-
-    name: Literal["random_init"]
-    """Kind of method."""
-    recipe: int = 1
-    """Bumped by hand when the code of this method changes its results."""
-
-
-class BandStatisticsMethod(Block):
-    """Mean and standard deviation of each channel: the trivial baseline, without weights."""
-
-    name: Literal["band_statistics"]
-    """Kind of method."""
-    recipe: int = 1
-    """Bumped by hand when the code of this method changes its results."""
-
-
-Method = Annotated[SeCoMethod | RandomInitMethod | BandStatisticsMethod, Field(discriminator="name")]
-
-
 class Model(Block):
     """A dataset x a method x a backbone."""
 
@@ -96,15 +27,61 @@ class Model(Block):
     """How it is trained; `method: seco` is short for `method: {name: seco}`."""
     dataset: str | None = Field(None, examples=["my_dataset"])
     """Dataset trained on (or whose statistics scale the input)."""
-    backbone: Literal["resnet18", "resnet50"] = "resnet50"
-    """Network without its classifier; its pooled features are the embedding."""
+    backbone: Literal["resnet18", "resnet50", "vit_small", "vit_tiny"] = "resnet50"
+    """Network without its classifier; its pooled features are the embedding. ViT-S has width 384, 12 blocks, 6 heads;
+    vit_tiny (192, 12, 3) is for small studies."""
+    patch_px: int = Field(16, gt=0)
+    """Side of a token of a ViT (pixels): ViT-S/16."""
     channels: Channels = SECO_ECO
     """Input channels, in this order."""
-    input_scale: Literal["standardise", "reflectance", "published_255"] = "standardise"
+    input_scale: InputScale = "standardise"
     """standardise: (x - mean) / std of the dataset; reflectance: x / 10 000; published_255: x / 255, what the released
-    SSL4Eco code feeds its networks."""
+    SSL4Eco code feeds its networks; reflectance_8bit: reflectance cut to 0..1 in 255 steps (SSL4EO-S12);
+    rgb_quantiles_imagenet: red, green and blue stretched in 8 bits, then ImageNet's mean and deviation (SeCo);
+    two_sigma: mean -+ 2 deviations of SSL4EO-S12 to 0..1 in 255 steps (its radar)."""
     size_px: int | None = Field(None, gt=0)
-    """Side of the image given to the network when embedding (centre crop, or resized up); the patch's when empty."""
+    """Side of the image given to the network when embedding (centre crop, or resized up). When empty, the
+    patch's; of a vision transformer, the side of its views."""
+    seed: int | None = None
+    """What its weights, and the order and the views of its sites, are drawn from, for several trainings of one method
+    in one study; the study's seed when empty."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_weights(cls, written: Any) -> Any:
+        """Released weights decide what their network is and takes: nothing of it needs to be written."""
+        if not isinstance(written, Mapping):
+            return written
+        method = written.get("method")
+        if isinstance(method, PublishedMethod):
+            name = method.weights
+        elif isinstance(method, Mapping) and method.get("name") == "published":
+            name = method.get("weights")
+        else:
+            return written
+        if not isinstance(name, str):
+            return written
+        try:
+            weights = weights_named(name)
+        except UserError as error:
+            raise ValueError(f"method.weights: {error.message}; {error.mend}") from None
+        return {**weights.model, "size_px": weights.size_px, **written}
+
+    @model_validator(mode="after")
+    def _as_the_weights(self) -> Model:
+        if isinstance(self.method, PublishedMethod):
+            weights = weights_named(self.method.weights)
+            for key, value in weights.model.items():
+                if (written := getattr(self, key)) != value:
+                    raise ValueError(
+                        f"{key} is {_words(written)}, but the weights {weights.name!r} were trained with "
+                        f"{_words(value)} (config/weights.csv); leave {key} out"
+                    )
+        return self
+
+    @property
+    def is_published(self) -> bool:
+        return isinstance(self.method, PublishedMethod)
 
     @property
     def has_weights(self) -> bool:
@@ -112,9 +89,31 @@ class Model(Block):
 
     @model_validator(mode="after")
     def _dataset(self) -> Model:
-        if self.dataset is None and self.has_weights:
+        if self.dataset is None and self.has_weights and not self.is_published:
             raise ValueError(f"method {self.method.name!r} needs a dataset; write dataset: ssl4eco (or another)")
         return self
+
+    @model_validator(mode="after")
+    def _fits_the_backbone(self) -> Model:
+        is_vit = self.backbone.startswith("vit")
+        if self.method.name in VIT_METHODS and not is_vit:
+            raise ValueError(
+                f"method {self.method.name!r} hides patches of a vision transformer; write backbone: vit_small"
+            )
+        for key in ("crop_px", "local_px"):
+            size = getattr(self.method, key, None)
+            if is_vit and size is not None and size % self.patch_px:
+                raise ValueError(f"method.{key} {size} is no multiple of patch_px {self.patch_px}")
+        if is_vit and self.size_px is not None and self.size_px % self.patch_px:
+            fits = max(1, round(self.size_px / self.patch_px)) * self.patch_px
+            raise ValueError(
+                f"size_px {self.size_px} is no multiple of patch_px {self.patch_px}; write size_px: {fits}"
+            )
+        return self
+
+
+def _words(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else repr(value)
 
 
 # ------------------------------------------------------------------------------------------------------------ tasks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,10 @@ class Runtime(Block):
 
     workers: int = Field(1, ge=0)
     """Processes that load images for training and embedding, beside the main one."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """What networks are trained on: gpu is an error where there is none; auto takes a GPU where there is one."""
+    devices: int = Field(1, ge=1)
+    """GPUs, or processes on the CPU, that train one model together on this machine and share each batch."""
     requests: int = Field(20, gt=0)
     """Requests in flight at once to a remote image source, per job."""
     checkpoint_minutes: float = Field(10.0, gt=0)

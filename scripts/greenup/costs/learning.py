@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from greenup.config import Model, Study
-from greenup.config.learning import SeCoMethod
+from greenup.config.methods import SeCoMethod, TrainedMethod
 from greenup.costs.amount import Amount
 from greenup.costs.counts import ImageCount
 from greenup.costs.finished import Finished
 from greenup.costs.lines import Line
+from greenup.costs.methods import site_cost
 from greenup.costs.networks import FEATURES, gmacs, parameters
 from greenup.costs.rates import Rates
 from greenup.plan import Plan
@@ -15,14 +16,10 @@ from greenup.plan import Plan
 Counts = dict[str, tuple[int, ImageCount]]
 """Of each dataset with images: sites, images."""
 
-FORWARDS_A_STEP = 6
-"""Forward passes that a sample of seasonal contrast is worth: one query, three keys, and the query's way back (two)."""
+GOAL_WORK = 6 * gmacs("resnet50", 9, 224)
+"""Multiply-accumulates (1e9) of a site in the training that the paces of GPUs are of: seasonal contrast, one query,
+three keys, and the query's way back (two)."""
 
-FORWARDS_A_CHECK = 4
-"""Forward passes of a held-out site: one query, three keys."""
-
-IMAGES_A_SAMPLE = 3
-VIEWS_A_SAMPLE = 4
 BYTES_A_NUMBER = 4
 
 
@@ -33,37 +30,39 @@ def models(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Fin
         if not model.has_weights:
             continue
         done = finished.share(f"{plan.root}/models/{name}/weights.safetensors")
-        size = Amount(BYTES_A_NUMBER * parameters(model.backbone, len(model.channels)))
-        if isinstance(model.method, SeCoMethod):
-            lines += _seco(name, model, model.method, counts[model.dataset][1], study, rates, done)
+        size = Amount(BYTES_A_NUMBER * parameters(model.backbone, len(model.channels), model.patch_px))
+        if isinstance(model.method, TrainedMethod):
+            lines += _training(name, model, model.method, counts[model.dataset][1], study, rates, done)
         lines.append(Line(name, "pretrain", "weights", "bytes", size, done))
     return lines
 
 
-def _seco(
-    name: str, model: Model, method: SeCoMethod, images: ImageCount, study: Study, rates: Rates, done: float
+def _training(
+    name: str, model: Model, method: TrainedMethod, images: ImageCount, study: Study, rates: Rates, done: float
 ) -> list[Line]:
     trained = images.sites_kept * (1 - method.held_out) * method.epochs
     checked = images.sites_kept * method.held_out * method.epochs
-    channels, work = len(model.channels), gmacs(model.backbone, len(model.channels), method.crop_px)
-    steps = (FORWARDS_A_STEP * trained + FORWARDS_A_CHECK * checked) * work * rates[f"train_{model.backbone}"].amount
+    channels, cost = len(model.channels), site_cost(model)
+    work = trained * cost.trained + checked * cost.checked
+    steps = work * rates[f"train_{model.backbone}"].amount
     side = study.datasets[model.dataset].patches.size_px
-    read = IMAGES_A_SAMPLE * channels * side**2 * rates["patch_read"].amount / 1e6
-    views = VIEWS_A_SAMPLE * channels * method.crop_px**2 * rates["views"].amount / 1e6
+    read = cost.images * channels * side**2 * rates["patch_read"].amount / 1e6
+    views = channels * cost.view_px * rates["views"].amount / 1e6
     loading = (trained + checked) * (read + views)
-    on_gpu = (trained + checked * (FORWARDS_A_CHECK / FORWARDS_A_STEP)) / 3600
-    # The published run and the goal are both of this network at this size.
-    relative = work / gmacs("resnet50", 9, 224)
-    pace = rates["gpu_published"].amount
-    return [
+    # Samples of training that all of it is worth.
+    on_gpu = (trained + checked * (cost.checked / cost.trained)) / 3600
+    lines = [
         Line(name, "pretrain", "samples", "", trained, done, f"{method.epochs} epochs"),
         Line(name, "pretrain", "loading", "core-h", loading / 3600, done),
         Line(name, "pretrain", "training on processors", "core-h", steps / 3600, done, "instead of a GPU"),
-        Line(name, "pretrain", "training on a GPU, published pace", "GPU-h", on_gpu / pace, done,
-             "SSL4Eco's own run; does not fall with a smaller network"),
-        Line(name, "pretrain", "training on a GPU, goal", "GPU-h", on_gpu * relative / rates["gpu_goal"].amount, done,
-             "a goal, not measured; scaled by the network's work"),
-    ]  # fmt: skip
+    ]
+    if isinstance(method, SeCoMethod):
+        published = on_gpu / rates["gpu_published"].amount
+        note = "SSL4Eco's own run; does not fall with a smaller network"
+        lines.append(Line(name, "pretrain", "training on a GPU, published pace", "GPU-h", published, done, note))
+    goal = on_gpu * (cost.trained / GOAL_WORK) / rates["gpu_goal"].amount
+    note = "a goal, not measured; scaled by the network's work"
+    return [*lines, Line(name, "pretrain", "training on a GPU, goal", "GPU-h", goal, done, note)]
 
 
 def embeddings(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Finished) -> list[Line]:
@@ -79,7 +78,7 @@ def embeddings(study: Study, plan: Plan, counts: Counts, rates: Rates, finished:
             side = study.datasets[dataset].patches.size_px
             time = len(model.channels) * side**2 * rates["patch_read"].amount / 1e6
             if model.has_weights:
-                work = gmacs(model.backbone, len(model.channels), model.size_px or side)
+                work = gmacs(model.backbone, len(model.channels), model.size_px or side, model.patch_px)
                 time = time + work * rates[f"encode_{model.backbone}"].amount
             scope = f"{name} on {dataset}"
             lines += [

@@ -1,4 +1,5 @@
-"""Work and size of the ResNets, counted from their architecture (He et al. 2016), without building them."""
+"""Work and size of ResNets (He et al. 2016) and vision transformers (Dosovitskiy et al. 2021), counted from their
+architecture without building them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import NamedTuple
 
 _BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 _WIDTHS = (64, 128, 256, 512)
-FEATURES: dict[str, int] = {"resnet18": 512, "resnet50": 2048}
+_VIT_BLOCKS = 12
+FEATURES: dict[str, int] = {"resnet18": 512, "resnet50": 2048, "vit_small": 384, "vit_tiny": 192}
 """Length of the pooled features."""
 
 
@@ -20,14 +22,35 @@ class Conv(NamedTuple):
     side: int
 
 
-def gmacs(backbone: str, channels: int, side_px: int) -> float:
-    """Multiply-accumulates (1e9) of one forward pass of an image (channels, side_px, side_px), convolutions only."""
-    return sum(c.inputs * c.outputs * c.kernel**2 * c.side**2 for c in _convolutions(backbone, channels, side_px)) / 1e9
+def gmacs(backbone: str, channels: int, side_px: int, patch_px: int = 16, *, kept: int | None = None) -> float:
+    """Multiply-accumulates (1e9) of one forward pass of an image (channels, side_px, side_px).
+
+    Convolutions, linear layers and the two products of attention. Of a vision transformer ``patch_px`` is the side of a
+    token, and only ``kept`` patches go through its blocks (all when None).
+    """
+    if backbone in _BLOCKS:
+        convolutions = _convolutions(backbone, channels, side_px)
+        return sum(c.inputs * c.outputs * c.kernel**2 * c.side**2 for c in convolutions) / 1e9
+    patches, width = (side_px // patch_px) ** 2, FEATURES[backbone]
+    embedding = patches * channels * patch_px**2 * width
+    return embedding / 1e9 + transformer_gmacs(width, _VIT_BLOCKS, 1 + (patches if kept is None else kept))
 
 
-def parameters(backbone: str, channels: int) -> int:
-    """Weights of the convolutions, and scale and shift of the batch norm behind each."""
-    return sum(c.inputs * c.outputs * c.kernel**2 + 2 * c.outputs for c in _convolutions(backbone, channels, 32))
+def transformer_gmacs(width: int, blocks: int, tokens: int) -> float:
+    """Multiply-accumulates (1e9) of so many blocks: queries, keys, values and their output, attention, and an MLP four
+    times as wide."""
+    return blocks * (12 * tokens * width**2 + 2 * tokens**2 * width) / 1e9
+
+
+def parameters(backbone: str, channels: int, patch_px: int = 16, img_size: int = 224) -> int:
+    """Learnt numbers, positions included: of ``img_size`` pixels with tokens of ``patch_px``, for a vision transformer;
+    scales of its blocks, which data2vec has, left out."""
+    if backbone in _BLOCKS:
+        return sum(c.inputs * c.outputs * c.kernel**2 + 2 * c.outputs for c in _convolutions(backbone, channels, 32))
+    width = FEATURES[backbone]
+    tokens = (img_size // patch_px) ** 2 + 1
+    block = 12 * width**2 + 13 * width
+    return width * (channels * patch_px**2 + 1) + (tokens + 1) * width + _VIT_BLOCKS * block + 2 * width
 
 
 def _convolutions(backbone: str, channels: int, side: int) -> Iterator[Conv]:

@@ -57,8 +57,12 @@ UNITS: dict[str, str] = {
     "views": "core-us/value",
     "train_resnet18": "core-s/GMAC",
     "train_resnet50": "core-s/GMAC",
+    "train_vit_small": "core-s/GMAC",
+    "train_vit_tiny": "core-s/GMAC",
     "encode_resnet18": "core-s/GMAC",
     "encode_resnet50": "core-s/GMAC",
+    "encode_vit_small": "core-s/GMAC",
+    "encode_vit_tiny": "core-s/GMAC",
     "probe_linear": "core-ns/value",
     "probe_knn": "core-ns/value",
     # Accelerators

@@ -15,6 +15,7 @@ import yaml
 import greenup
 from greenup.config import Study
 from greenup.config.data import MiniatureImagery
+from greenup.config.methods import TrainedMethod
 from greenup.errors import UserError
 from greenup.paper.markup import markdown_to_html
 from greenup.paper.page import caption, data_uri, read_text, write_page
@@ -167,7 +168,7 @@ def _facts(study: Study, figures: Sequence[str | Path]) -> list[tuple[str, str]]
             (f"{there:,}", f"images in {status['dataset'].nunique()} dataset{_s(status['dataset'].nunique())}")
         )
         facts.append((f"{100 * there / max(status['count'].sum(), 1):.0f} %", "of sites × seasons have an image"))
-    trained = [n for n, m in study.models.items() if m.method.name not in ("random_init", "band_statistics")]
+    trained = [n for n, m in study.models.items() if isinstance(m.method, TrainedMethod)]
     facts.append(
         (str(len(trained)), f"model{_s(len(trained))} trained, {len(study.models) - len(trained)} for reference")
     )

@@ -43,6 +43,8 @@ def read_curves(files: Mapping[str, str | Path]) -> pd.DataFrame:
 def draw_training(curves: pd.DataFrame) -> Figure:
     """Loss (training thin, held-out thick), spread of the embedding, learning rate and speed, a colour a model.
 
+    Where an online probe was run, its accuracy is drawn dotted beside the spread.
+
     ``curves``: from `read_curves`. The spread is that of the trainer: standard deviation of the coordinates of unit
     embeddings over a batch, times the root of the dimension, in the space where it is least. 0 is collapse, about 1
     what points spread evenly over the sphere have.
@@ -61,16 +63,18 @@ def draw_training(curves: pd.DataFrame) -> Figure:
         _line(loss, mine, "loss", color=colour, label=f"{model}, training", **thin)
         _line(loss, mine, "held_out_loss", color=colour, linewidth=1.7, label=f"{model}, held out")
         _line(spread, mine, "embedding_std", color=colour)
+        _line(spread, mine, "knn_accuracy", color=colour, linewidth=0.9, linestyle=(0, (1, 1)))
         _line(rate, mine, "lr", color=colour)
         _line(speed, mine, "samples_per_second", color=colour)
         _line(wait, mine, "wait_share", 100, color=colour)
-    loss.set_ylabel("contrastive loss")
+    probed = " (dotted: k-NN accuracy)" if curves["knn_accuracy"].notna().any() else " of embeddings"
+    loss.set_ylabel("loss")
     loss.set_xlabel("epoch")
     loss.legend(loc="best")
     for letter, axes, title, label in zip(
         "abcde",
         (loss, spread, rate, speed, wait),
-        ("loss", "embedding spread", "learning rate", "speed", "waiting for data"),
+        ("loss", "spread" + probed, "learning rate", "speed", "waiting for data"),
         (None, "relative to a sphere", "", "samples per second", "share of the time (%)"),
         strict=True,
     ):

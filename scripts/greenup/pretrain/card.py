@@ -12,6 +12,8 @@ import torch
 import greenup
 from greenup.bands import BANDS
 from greenup.config import Model
+from greenup.config.weights import ReleasedWeights
+from greenup.pretrain.backbones import architecture_of
 from greenup.pretrain.preprocess import Preprocess
 from greenup.pretrain.product import how_to_load
 
@@ -20,8 +22,8 @@ SMOKE_SITES = 1000
 
 
 _TRAINED_ON = {
-    "s2_l2a": "Level-2A surface reflectance without a cloud mask in the pixels; not for Level-1C",
-    "s2_l1c": "Level-1C reflectance at the top of the atmosphere without a cloud mask in the pixels; not for Level-2A",
+    "s2_l2a": "Sentinel-2 Level-2A surface reflectance without a cloud mask in the pixels; not for Level-1C",
+    "s2_l1c": "Sentinel-2 Level-1C (top of the atmosphere) without a cloud mask in the pixels; not for Level-2A",
     "s1_grd": "Sentinel-1 GRD backscatter in dB, speckle and all; not for terrain-corrected gamma nought",
 }
 
@@ -41,7 +43,7 @@ def describe(
     """The content of config.json besides preprocessing and checksum."""
     return {
         "name": name,
-        "architecture": model.backbone,
+        "architecture": architecture_of(model),
         "features": width,
         "channels": list(model.channels),
         "dataset": model.dataset,
@@ -56,23 +58,56 @@ def describe(
         "seed": seed,
         "training": model.method.model_dump(mode="json"),
         "batch_norm": f"statistics of {calibration_images} images of the dataset, preprocessed as when embedding",
-        "how_to_load": how_to_load(model.backbone, len(model.channels)),
-        "versions": {
-            "greenup": getattr(greenup, "__version__", "unknown"),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "timm": timm.__version__,
+        "how_to_load": how_to_load(architecture_of(model)),
+        "versions": _versions(),
+    }
+
+
+def describe_released(
+    name: str, model: Model, weights: ReleasedWeights, architecture: Mapping[str, Any], *, width: int
+) -> dict[str, Any]:
+    """The content of config.json for weights that others have released: the keys of `describe`, and ``released``."""
+    return {
+        "name": name,
+        "architecture": dict(architecture),
+        "features": width,
+        "channels": list(model.channels),
+        "dataset": None,
+        "product": weights.product,
+        "sites": 0,
+        "training_sites": 0,
+        "images": 0,
+        "smoke_test": False,
+        "simulated": False,
+        "attribution": weights.citation,
+        "seed": None,
+        "training": model.method.model_dump(mode="json"),
+        "batch_norm": "statistics that came with the weights",
+        "released": {
+            "title": weights.title,
+            "file": weights.file,
+            "source": weights.source,
+            "licence": weights.licence,
+            "citation": weights.citation,
         },
+        "how_to_load": how_to_load(architecture),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "greenup": getattr(greenup, "__version__", "unknown"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
     }
 
 
 def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict[str, Any]]) -> str:
     """The model card, Markdown. ``rows`` are the lines of curves.csv, none for random weights."""
-    load = about["how_to_load"]
+    load, released = about["how_to_load"], about.get("released")
     random = about["training"]["name"] == "random_init"
-    size = (
-        "the image's own size" if preprocess.size_px is None else f"{preprocess.size_px} x {preprocess.size_px} pixels"
-    )
     lines = [f"# {about['name']}", ""]
     if about["simulated"]:
         lines += ["**Simulated:** made from images of the miniature Earth; it knows nothing of the real one.", ""]
@@ -82,25 +117,26 @@ def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict
             "do; do not compare it with published models.",
             "",
         ]
-    method = "random weights (the baseline of every table)" if random else about["training"]["name"]
+    network = f"{about['architecture']['name']} ({about['features']} features)"
+    if released:
+        lines += [f"{network}, {released['title']}: weights that others have released, not trained here."]
+    else:
+        method = "random weights (the baseline of every table)" if random else about["training"]["name"]
+        lines += [
+            f"{network}, {method}, dataset `{about['dataset']}`: {about['sites']} sites, {about['images']} images, "
+            f"seed {about['seed']}."
+        ]
+    lines += ["", "## Input", "", *_input(preprocess)]
+    if about["architecture"]["name"].startswith("resnet"):
+        lines += [f"Batch norm holds the {about['batch_norm']}.", ""]
+    else:
+        side = about["architecture"]["arguments"]["patch_size"]
+        lines += [
+            f"The sides of an image must be multiples of {side} pixels, one token; positions are learnt for "
+            f"{about['architecture']['arguments']['img_size']} pixels and interpolated for other sizes.",
+            "",
+        ]
     lines += [
-        f"{about['architecture']} ({about['features']} features), {method}, dataset `{about['dataset']}`: "
-        f"{about['sites']} sites, {about['images']} images, seed {about['seed']}.",
-        "",
-        "## Input",
-        "",
-        f"Stored values at 10 m, {size} (centre crop, or resized up), scaled as "
-        f"`(x - mean) / std` (`{preprocess.input_scale}`), channels in this order:",
-        "",
-        "| channel | stored as | mean | std |",
-        "|---|---|---|---|",
-        *(
-            f"| {c} | {BANDS[c].stored_as} | {m:.2f} | {s:.2f} |"
-            for c, m, s in zip(preprocess.channels, preprocess.mean, preprocess.std, strict=True)
-        ),
-        "",
-        f"Batch norm holds the {about['batch_norm']}.",
-        "",
         "## Loading",
         "",
         "In this folder, with greenup (the preprocessing comes along):",
@@ -109,25 +145,77 @@ def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict
         "with timm alone:",
         "",
         *_code(load["timm"]),
-        "or with torchvision alone:",
-        "",
-        *_code(load["torchvision"]),
     ]
+    if "torchvision" in load:
+        lines += ["or with torchvision alone:", "", *_code(load["torchvision"])]
+    lines += ["What these give must be fed images that are scaled as above; `preprocess` of greenup does it.", ""]
     if rows:
-        first, last = rows[0], rows[-1]
+        lines += ["## Training", "", *_training(about, rows)]
+    lines += ["## Limits", "", *_limits(about, random), ""]
+    if released:
         lines += [
-            "## Training",
+            "## Licence and citation",
             "",
-            f"{last['epoch']} epochs, {last['step']} steps, on {about['training_sites']} sites; the others are held "
-            f"out. Loss {first['loss']:.3f} after the first epoch and {last['loss']:.3f} after the last, held-out loss "
-            f"{_number(first['held_out_loss'])} and {_number(last['held_out_loss'])}. All settings stand in "
-            "config.json, the curves in curves.csv.",
+            f"Licence: {released['licence']}. Cite {released['citation']}. The file `{released['file']}` comes from "
+            f"{released['source']}.",
             "",
         ]
-    lines += ["## Limits", "", *_limits(about, random), ""]
-    if about["attribution"]:
+    elif about["attribution"]:
         lines += ["## Sources", "", about["attribution"], ""]
     return "\n".join(lines)
+
+
+def _input(preprocess: Preprocess) -> list[str]:
+    """What the network takes: size, formula, and a row a channel."""
+    px = preprocess.size_px
+    size = "the image's own size" if px is None else f"{px} x {px} pixels"
+    formula, head, rows = "`(x - mean) / std`", ["channel", "stored as", "mean", "std"], []
+    if preprocess.low is not None:
+        formula = "cut to low .. high, " + (
+            "rounded down to the steps between the two, and then " if preprocess.levels is not None else "and then "
+        )
+        formula += "`(x - mean) / std`"
+        head += ["low", "high", *(["steps"] if preprocess.levels is not None else [])]
+    for i, channel in enumerate(preprocess.channels):
+        row = [channel, BANDS[channel].stored_as, f"{preprocess.mean[i]:.2f}", f"{preprocess.std[i]:.2f}"]
+        if preprocess.low is not None and preprocess.high is not None:
+            row += [f"{preprocess.low[i]:.2f}", f"{preprocess.high[i]:.2f}"]
+            row += [str(preprocess.levels[i])] if preprocess.levels is not None else []
+        rows.append(f"| {' | '.join(row)} |")
+    return [
+        f"Stored values at 10 m, {size} (centre crop, or resized up), {formula} (`{preprocess.input_scale}`), channels "
+        "in this order:",
+        "",
+        f"| {' | '.join(head)} |",
+        "|" + "---|" * len(head),
+        *rows,
+        "",
+    ]
+
+
+def _training(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    first, last = rows[0], rows[-1]
+    lines = [
+        f"{last['epoch']} epochs, {last['step']} steps, on {about['training_sites']} sites; the others are held "
+        f"out. Loss {first['loss']:.3f} after the first epoch and {last['loss']:.3f} after the last, held-out loss "
+        f"{_number(first['held_out_loss'])} and {_number(last['held_out_loss'])}. All settings stand in "
+        "config.json, the curves in curves.csv.",
+        "",
+    ]
+    if skipped := about.get("skipped"):
+        lines += [f"**Damaged patches:** {skipped} were skipped in training; see the log.", ""]
+    if quirks := about["training"].get("compat"):
+        lines += [f"Quirks of the released code that were reproduced: {', '.join(quirks)}.", ""]
+    told = ", ".join(f"{k} {_setting(v)}" for k, v in about["training"].items() if k not in ("name", "compat"))
+    return [*lines, f"Settings: {told}.", ""]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{k} {_setting(v)}" for k, v in value.items() if v is not None) + ")"
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _limits(about: Mapping[str, Any], random: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sites as training samples: who is held out, in which order sites come, and how their views are made in workers.
+"""Sites as training samples: who is held out, and how their views are made in workers.
 
 All that is random is keyed by seed, epoch and site (`greenup.randomness`), so a batch is the same whoever makes it, and
 a training resumed at step n sees exactly what it would have seen.
@@ -6,21 +6,30 @@ a training resumed at step n sees exactly what it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from greenup.errors import UserError
+from greenup.pretrain.loading import assembled
+from greenup.pretrain.methods.base import Batch
 from greenup.pretrain.preprocess import fill_invalid
-from greenup.pretrain.views import decibel_steps, draw_dates, seco_views
+from greenup.pretrain.views import SampleViews, ViewMaker
 from greenup.randomness import generator, stable_hash
+
+log = logging.getLogger("greenup.pretrain")
+
+# Sites in a row that cannot be read before a training is stopped: one damaged file is an accident, ten are a lost disk.
+_ATTEMPTS = 10
+_WORKERS = 256
 
 HELD_OUT_AT_LEAST = 16
 """Sites held out however small the share, as long as that is no more than a quarter of all."""
@@ -41,24 +50,33 @@ OpenStore = Callable[[], Store]
 
 @dataclass(frozen=True)
 class Site:
-    """A site and the seasons of which it has an image."""
+    """A site, the seasons of which it has an image, and the shard that holds them."""
 
     site_id: str
     seasons: tuple[str, ...]
     weight: float
+    shard: int = 0
 
 
 def sites_of(index: pd.DataFrame) -> list[Site]:
     """The sites of a dataset's index, by name; seasons by name too, so that no order of rows matters.
 
-    Raises `UserError` for a weight that is negative or not a number.
+    Raises `UserError` for an index without a row, and for a weight that is negative or not a number.
     """
+    if index.empty:
+        raise UserError("index: the dataset has no image", "look at the ledgers of its shards")
+    ordered = index.sort_values(["site_id", "season"], kind="stable")
+    names = ordered["site_id"].astype(str).to_numpy()
+    seasons = ordered["season"].astype(str).to_numpy()
+    weights = ordered["weight"].to_numpy(dtype=np.float64)
+    shards = ordered["shard"].to_numpy(dtype=np.int64) if "shard" in ordered else np.zeros(len(ordered), np.int64)
+    starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
     sites = []
-    for site_id, rows in index.sort_values(["site_id", "season"]).groupby("site_id", sort=True):
-        weight = float(rows["weight"].iloc[0])
+    for first, after in zip(starts, np.r_[starts[1:], len(names)], strict=True):
+        weight = float(weights[first])
         if not (np.isfinite(weight) and weight >= 0):
-            raise UserError(f"index: column 'weight', site {site_id}: {weight}", "write a number from 0 up")
-        sites.append(Site(str(site_id), tuple(rows["season"]), weight))
+            raise UserError(f"index: column 'weight', site {names[first]}: {weight}", "write a number from 0 up")
+        sites.append(Site(names[first], tuple(seasons[first:after].tolist()), weight, int(shards[first])))
     return sites
 
 
@@ -75,18 +93,6 @@ def split_held_out(sites: Sequence[Site], share: float) -> tuple[list[Site], lis
     return [s for s in sites if s.site_id not in held], [s for s in sites if s.site_id in held]
 
 
-def epoch_order(weights: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """Rows of the sites of one epoch, as many as there are sites.
-
-    With unequal weights drawn with replacement in proportion to them, as torch's ``WeightedRandomSampler``; with equal
-    ones a permutation, so that each site comes once.
-    """
-    rng = generator(seed, "epoch", epoch)
-    if np.all(weights == weights[0]):
-        return rng.permutation(len(weights))
-    return rng.choice(len(weights), size=len(weights), replace=True, p=weights / weights.sum())
-
-
 @dataclass(frozen=True)
 class Draw:
     """One sample of the training: the ``nth`` time (from 0) that the site of this row comes up in this epoch."""
@@ -96,95 +102,97 @@ class Draw:
     nth: int
 
 
-class TrainingBatches(Sampler[list[Draw]]):
-    """The batches of the whole training, from step ``first`` on: epoch after epoch without a pause for the workers.
-
-    The incomplete last batch of an epoch is dropped, so that every step has ``batch_size`` sites.
-    """
-
-    def __init__(self, weights: np.ndarray, batch_size: int, epochs: int, seed: int, first: int = 0) -> None:
-        self.weights, self.batch_size, self.epochs, self.seed, self.first = weights, batch_size, epochs, seed, first
-        self.steps_per_epoch = len(weights) // batch_size
-
-    def __len__(self) -> int:
-        return self.epochs * self.steps_per_epoch - self.first
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        for epoch in range(self.first // self.steps_per_epoch, self.epochs):
-            seen: dict[int, int] = {}
-            draws = []
-            for row in epoch_order(self.weights, self.seed, epoch).tolist():
-                draws.append(Draw(epoch, row, seen.get(row, 0)))
-                seen[row] = seen.get(row, 0) + 1
-            skip = max(0, self.first - epoch * self.steps_per_epoch)
-            for step in range(skip, self.steps_per_epoch):
-                yield draws[step * self.batch_size : (step + 1) * self.batch_size]
-
-
 class SiteViews(Dataset):
-    """Site -> its four views, uint16 (4, C, S, S), for a `Draw` (training) or a row number (held out, always the same).
+    """Site -> its views, for a `Draw` (training) or a row number (held out, always the same).
 
-    Each process opens the store for itself at its first read: open HDF5 files do not survive a fork.
+    Each process opens the store for itself at its first read: open HDF5 files do not survive a fork. A site of which an
+    image cannot be read is replaced by another, drawn from what was asked for alone, and counted in ``counters``; the
+    training goes on.
     """
 
     def __init__(
-        self,
-        sites: Sequence[Site],
-        open_store: OpenStore,
-        channels: Sequence[str],
-        crop_px: int,
-        crop_scale: tuple[float, float],
-        seed: int,
+        self, sites: Sequence[Site], open_store: OpenStore, maker: ViewMaker, channels: Sequence[str], seed: int
     ) -> None:
-        self.sites, self.open_store, self.channels = sites, open_store, tuple(channels)
-        self.crop_px, self.crop_scale, self.seed = crop_px, crop_scale, seed
-        self._decibels = decibel_steps(self.channels)
+        self.sites, self.open_store, self.maker, self.channels = sites, open_store, maker, tuple(channels)
+        self.seed = seed
+        self.counters = Counters()
         self._store: Store | None = None
 
     def __len__(self) -> int:
         return len(self.sites)
 
-    def __getitem__(self, key: Draw | int) -> np.ndarray:
-        if isinstance(key, Draw):
-            site = self.sites[key.row]
-            rng = generator(self.seed, "views", key.epoch, site.site_id, key.nth)
-        else:
-            site = self.sites[key]
-            rng = generator(self.seed, "held-out", site.site_id)
-        dates = draw_dates(len(site.seasons), rng)
-        images = {d: self._image(site, site.seasons[d]) for d in set(dates)}
-        return seco_views([images[d] for d in dates], self.crop_px, self.crop_scale, rng, self._decibels)
+    def __getitem__(self, key: Draw | int) -> tuple[SampleViews, int]:
+        row = key.row if isinstance(key, Draw) else key
+        for attempt in range(_ATTEMPTS):
+            site = self.sites[row]
+            if isinstance(key, Draw):
+                rng = generator(self.seed, "views", key.epoch, site.site_id, key.nth)
+            else:
+                rng = generator(self.seed, "held-out", site.site_id)
+            try:
+                return self.maker(partial(self._image, site), len(site.seasons), rng), row
+            except UserError as error:
+                self.counters.skip(site.site_id, error)
+                row = int(generator(self.seed, "instead", key, attempt).integers(len(self.sites)))
+        raise UserError(
+            f"{_ATTEMPTS} sites in a row could not be read, the last {site.site_id}",
+            "run `snakemake verify` with your --configfile: it names every damaged file",
+        )
 
-    def _image(self, site: Site, season: str) -> np.ndarray:
+    def __getitems__(self, keys: Sequence[Draw | int]) -> Batch:
+        """A whole batch at once, as torch's loader asks for it: each site's views are put in place as they are made, so
+        that a worker never holds a batch twice."""
+        return assembled((self[key] for key in keys), len(keys))
+
+    def _image(self, site: Site, number: int) -> np.ndarray:
         if self._store is None:
             self._store = self.open_store()
-        return fill_invalid(*self._store.read(site.site_id, season, self.channels))
+        image, valid = self._store.read(site.site_id, site.seasons[number], self.channels)
+        if not valid.any():
+            raise UserError(
+                f"site {site.site_id}, {site.seasons[number]}: no valid pixel in {', '.join(self.channels)}",
+                "look at its row in the ledger",
+            )
+        self.counters.read(image.nbytes)
+        return fill_invalid(image, valid)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_store": None}
 
 
-def collate(samples: list[np.ndarray]) -> torch.Tensor:
-    """N samples (4, C, S, S) -> uint16 tensor (4, N, C, S, S). Sent as stored: half the bytes of float32."""
-    return torch.from_numpy(np.stack(samples, axis=1))
+class Counters:
+    """What loading processes have read and skipped, in memory that they share with the training process."""
+
+    def __init__(self) -> None:
+        self._sums = torch.zeros(_WORKERS, 2, dtype=torch.int64).share_memory_()
+        self._told: set[str] = set()
+
+    def read(self, size: int) -> None:
+        """Count the bytes of an image's pixels."""
+        self._sums[_worker(), 0] += size
+
+    def skip(self, site_id: str, error: UserError) -> None:
+        """Count a site that could not be read; each process names it once."""
+        self._sums[_worker(), 1] += 1
+        if site_id not in self._told:
+            self._told.add(site_id)
+            log.warning("site %s is left out: %s", site_id, error.message)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of pixels read since the training began."""
+        return int(self._sums[:, 0].sum())
+
+    @property
+    def skipped(self) -> int:
+        """Samples for which another site was taken, since the training began."""
+        return int(self._sums[:, 1].sum())
 
 
-def _quiet_worker(_: int) -> None:
-    # A worker is one process on one core; OpenCV would otherwise start threads for planes of 64 x 64 pixels.
-    cv2.setNumThreads(0)
-
-
-def loader(views: SiteViews, batches: Sampler[list], workers: int, *, pin: bool) -> DataLoader:
-    """A loader of uint16 batches (4, N, C, S, S) in ``workers`` processes (0: in this one)."""
-    return DataLoader(
-        views,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=collate,
-        prefetch_factor=2 if workers else None,
-        worker_init_fn=_quiet_worker,
-        pin_memory=pin,
-    )
+def _worker() -> int:
+    # A row for each process, so that none waits for another; the training process has the first.
+    info = torch.utils.data.get_worker_info()
+    return 0 if info is None else (info.id + 1) % _WORKERS
 
 
 def runs_of(count: int, size: int) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""The training step as a LightningModule: scale, embed, compare, enqueue."""
+"""Any method of pretraining as a LightningModule: scale, learn, clip, step, in the order that `Learner` asks for."""
 
 from __future__ import annotations
 
@@ -8,96 +8,144 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from greenup.config.learning import SeCoMethod
-from greenup.pretrain.optimizers import build_optimizer, learning_rate
+from greenup.config.methods import TrainedMethod
+from greenup.pretrain.distributed import alone, rank
+from greenup.pretrain.methods.base import Batch, Learner, Learnt, Moment
+from greenup.pretrain.optimizers import build_optimizer, learning_rate, set_schedules, weight_decay
 from greenup.pretrain.preprocess import Preprocess
-from greenup.pretrain.seco import SeCo
+from greenup.randomness import stable_hash
 
 
-class SeCoTraining(pl.LightningModule):
-    """Trains a `SeCo` on batches of views, uint16 (4, N, C, S, S) in stored units: query, k0, k1, k2.
+class Training(pl.LightningModule):
+    """Trains a `Learner` on `Batch`es of uint16 views in stored units, scaled on the device.
 
-    ``step`` counts optimiser steps from the beginning of the training, interruptions or not. ``optimizer_state`` is
-    that of a checkpoint, None at the beginning.
+    A Lightning batch is a part: ``settings.accumulate`` of them make an optimiser step, and with R processes each has
+    1/R of every part, so batch_size = R x accumulate x sites of a `Batch`. ``step`` counts optimiser steps from the
+    beginning of the training, interruptions or not. ``optimizer_state`` is that of a checkpoint, None at the beginning.
     """
 
     def __init__(
         self,
-        seco: SeCo,
-        settings: SeCoMethod,
+        learner: Learner,
+        settings: TrainedMethod,
         preprocess: Preprocess,
         steps_per_epoch: int,
+        seed: int,
         step: int = 0,
         optimizer_state: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.seco, self.settings, self.preprocess = seco, settings, preprocess
+        self.learner, self.settings, self.preprocess = learner, settings, preprocess
         self.steps_per_epoch, self.total_steps = steps_per_epoch, settings.epochs * steps_per_epoch
-        self.step = step
+        self.seed, self.step = seed, step
         self.optimizer_state = optimizer_state
-        self.last_query: torch.Tensor | None = None
+        self.learnt: Learnt | None = None
 
+    @property
+    def moment(self) -> Moment:
+        """The optimiser step at hand."""
+        return Moment(self.step, self.steps_per_epoch, self.total_steps)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the step at hand."""
+        return learning_rate(self.settings.optimizer, self.step, self.steps_per_epoch, self.total_steps)
+
+    @property
+    def decay(self) -> float:
+        """Weight decay of the step at hand."""
+        return weight_decay(self.settings.optimizer, self.step, self.total_steps)
+
+    # ---------------------------------------------------------------------------------------------- Lightning's hooks
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = build_optimizer(self.seco.query_parameters(), self.settings.optimizer)
+        optimizer = build_optimizer(self.learner.trained_parameters(), self.settings.optimizer)
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
             self.optimizer_state = None
         return optimizer
 
-    @property
-    def rate(self) -> float:
-        """Learning rate of the coming step."""
-        return learning_rate(self.settings.optimizer, self.step, self.steps_per_epoch, self.total_steps)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        if batch_idx % self.settings.accumulate:
+            return
+        # What a layer draws for itself (drop-path, dropout) depends on the step alone, so that a training resumed here
+        # draws the same.
+        torch.manual_seed(stable_hash(self.seed, "step", self.step, rank()) & (2**63 - 1))
+        set_schedules(self.optimizers().optimizer, self.rate, self.decay)
+        self.learner.before_step(self.moment)
 
-    def on_train_batch_start(self, batch: torch.Tensor, batch_idx: int) -> None:
-        for group in self.optimizers().optimizer.param_groups:
-            group["lr"] = self.rate
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        self.learnt = self.learner(self.scaled(batch), self.moment)
+        return self.learnt.loss
 
-    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        self.seco.update_keys()
-        query, keys = self._embed(batch)
-        loss = self.seco.losses(query, keys).sum()
-        self.seco.enqueue(keys)
-        self.last_query = query.detach()
-        return loss
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self.learner.after_backward(self.moment)
+        settings = self.settings.optimizer
+        if settings.clip_norm is not None:
+            weights = [p for group in optimizer.param_groups for p in group["params"]]
+            for part in [weights] if settings.clip == "all" else [[p] for p in weights]:
+                nn.utils.clip_grad_norm_(part, settings.clip_norm)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.learner.after_step(self.moment)
+        self.step += 1
+
+    # ------------------------------------------------------------------------------------------------ beside training
+    def scaled(self, batch: Batch) -> Batch:
+        """The batch with its views as float32, as the network sees them, view by view in channels-last memory."""
+        return batch._replace(views=[torch.stack([self.preprocess.scale(v) for v in group]) for group in batch.views])
 
     @torch.no_grad()
-    def held_out_loss(self, batches: Iterable[torch.Tensor]) -> float:
-        """Mean loss a site over batches of views, against the queues as they are, nothing of which is changed.
+    def held_out_loss(self, batches: Iterable[Batch]) -> float:
+        """Mean loss a site over batches of held-out sites; nothing of the training is changed by it.
 
         Batch norm normalises by the batch, as in training: running statistics lag behind in the first epochs, and the
-        loss would tell of that lag. They are left as they are.
+        loss would tell of that lag. This process computes it alone, whatever the others do meanwhile.
         """
         total, count = 0.0, 0
-        with _running_statistics_untouched(self.seco):
-            for batch in batches:
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-                    query, keys = self._embed(batch.to(self.device))
-                total += float(self.seco.losses(query, keys).sum()) * query.shape[1]
-                count += query.shape[1]
+        precision = self.settings.precision == "bfloat16"
+        with alone(), without_trace(self.learner):
+            for number, batch in enumerate(batches):
+                torch.manual_seed(stable_hash(self.seed, "held-out", number) & (2**63 - 1))
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=precision):
+                    learnt = self.learner(self.scaled(on_device(batch, self.device)), self.moment)
+                total += float(learnt.loss) * len(batch.rows)
+                count += len(batch.rows)
         return total / count
 
-    def _embed(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        views = [self.preprocess.scale(v) for v in batch]
-        return self.seco.embed_query(views[0]), self.seco.embed_keys(views[1:])
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with all its tensors on ``device``."""
+    masks = None if batch.masks is None else batch.masks.to(device)
+    return Batch([v.to(device) for v in batch.views], masks, batch.rows.to(device))
 
 
 @contextmanager
-def _running_statistics_untouched(network: nn.Module) -> Iterator[None]:
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+def without_trace(learner: Learner) -> Iterator[None]:
+    """While it lasts, forward passes change neither running statistics nor random state, nor are they noted."""
+    norms = [m for m in learner.modules() if isinstance(m, _BatchNorm)]
+    tracking, recording = [n.track_running_stats for n in norms], learner.recording
     for norm in norms:
         norm.track_running_stats = False
+    learner.recording = False
+    devices = {p.device for p in learner.parameters() if p.device.type == "cuda"}
     try:
-        yield
+        with torch.random.fork_rng(devices=[d.index for d in devices]):
+            yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        learner.recording = recording
+        for norm, tracked in zip(norms, tracking, strict=True):
+            norm.track_running_stats = tracked
 
 
-def embedding_spread(query: torch.Tensor) -> float:
-    """Standard deviation of unit vectors (3, N, d) over the batch, averaged over d, times sqrt(d); the least of the
-    three spaces. 1: spread over the whole sphere; 0: collapsed onto one point (Chen & He 2021, section 4.1).
+def embedding_spread(embedding: torch.Tensor) -> float:
+    """Standard deviation of the vectors (N, D), each made a unit vector, averaged over D, times sqrt(D).
+
+    1: spread over the whole sphere; 0: collapsed onto one point (Chen & He 2021, section 4.1).
     """
-    return float((query.std(dim=1).mean(dim=1) * query.shape[2] ** 0.5).min())
+    unit = F.normalize(embedding.float(), dim=1)
+    return float(unit.std(dim=0).mean() * unit.shape[1] ** 0.5)

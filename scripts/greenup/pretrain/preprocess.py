@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 
-from greenup.bands import BANDS, check_bands
+from greenup.bands import check_bands
 from greenup.config import Model
-from greenup.errors import UserError
+from greenup.pretrain.scales import Scale, scale_of
+
+VIT_PX = 224
+"""Side of the images of a vision transformer whose configuration names none."""
+
+# Of a step: what float32 leaves below a whole number of steps that the stored integers reach exactly.
+_SLACK = 1e-4
 
 
 @dataclass(frozen=True)
 class Preprocess:
     """``(x - mean) / std`` per channel on stored values, then a centre crop (or a bilinear resize up) to ``size_px``.
 
-    ``mean`` and ``std`` are in stored units (`greenup.bands.Band.stored_as`). ``input_scale`` is the name of the choice
-    that gave them:
-
-    - ``standardise``: of the dataset, channel by channel; for reflectance and dB alike.
-    - ``reflectance``: 0 and 10 000, what the band registry says the number means. Backscatter has no reflectance: the
-      network would see dB, numbers of -30 .. 0 where reflectance gives 0 .. 1.
-    - ``published_255``: 0 and 255: the released SSL4Eco code divides stored values by 255, since the OpenCV
-      ``ToTensor`` it uses does so to every image above 1. Of Sentinel-2 only; refused for backscatter.
-
-    ``size_px`` None leaves the size alone.
+    ``mean`` and ``std`` are in stored units (`greenup.bands.Band.stored_as`), and so are ``low`` and ``high``: where
+    given, values are first cut to these and rounded down to ``levels`` steps between the two, what 8-bit pretraining
+    data have gone through. ``input_scale`` is the name of the choice that gave them
+    (`greenup.pretrain.scales.scale_of`). ``size_px`` None leaves the size alone.
     """
 
     channels: tuple[str, ...]
@@ -36,46 +37,39 @@ class Preprocess:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     size_px: int | None = None
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    levels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.channels) == len(self.mean) == len(self.std):
             raise ValueError(f"{len(self.channels)} channels, {len(self.mean)} means, {len(self.std)} deviations")
+        if (self.low is None) != (self.high is None) or (self.levels is not None and self.low is None):
+            raise ValueError("low and high stand together, and levels lie between them")
+        for name in ("low", "high", "levels"):
+            if (value := getattr(self, name)) is not None and len(value) != len(self.channels):
+                raise ValueError(f"{len(self.channels)} channels, {len(value)} values of {name}")
 
     @classmethod
-    def from_model(cls, model: Model, statistics: Mapping[str, Any]) -> Preprocess:
+    def from_model(cls, model: Model, statistics: Mapping[str, Any] | None) -> Preprocess:
         """What this model's configuration and its dataset's statistics.json ask for.
+
+        ``statistics`` are read for scale standardise alone. A vision transformer takes images of the size of its views
+        where the configuration names none, because its side must be whole patches.
 
         Raises `UserError` for a channel that is a mask, when the scaling does not fit the channels, and when the
         statistics lack a channel or hold a deviation that cannot be divided by.
         """
         check_bands(model.channels, "channels", masks=False)
-        n = len(model.channels)
-        if model.input_scale == "published_255":
-            if radar := [c for c in model.channels if BANDS[c].kind == "backscatter"]:
-                raise UserError(
-                    f"input_scale: published_255 is how SSL4Eco's code scales Sentinel-2; {radar[0]!r} is backscatter",
-                    "write input_scale: standardise",
-                )
-            mean, std = [0.0] * n, [255.0] * n
-        elif model.input_scale == "reflectance":
-            bands = [BANDS[c] for c in model.channels]
-            mean, std = [-b.offset * b.scale for b in bands], [float(b.scale) for b in bands]
-        else:
-            known = statistics["channels"]
-            for channel in model.channels:
-                if channel not in known:
-                    raise UserError(
-                        f"statistics.json: channels: {channel!r} is missing (there are {', '.join(known)})",
-                        f"add {channel!r} to datasets.{model.dataset}.patches.bands, or leave it out of the model",
-                    )
-                if not (np.isfinite(known[channel]["std"]) and known[channel]["std"] > 0):
-                    raise UserError(
-                        f"statistics.json: channels.{channel}.std is {known[channel]['std']}: every image is the same",
-                        "look at the dataset's quality report, or leave the channel out of the model",
-                    )
-            mean = [float(known[c]["mean"]) for c in model.channels]
-            std = [float(known[c]["std"]) for c in model.channels]
-        return cls(tuple(model.channels), model.input_scale, tuple(mean), tuple(std), model.size_px)
+        scale = scale_of(model.input_scale, model.channels, statistics, _place(model))
+        size = model.size_px
+        if size is None and model.backbone.startswith("vit"):
+            size = getattr(model.method, "crop_px", VIT_PX)
+        return cls.of_scale(tuple(model.channels), model.input_scale, scale, size)
+
+    @classmethod
+    def of_scale(cls, channels: tuple[str, ...], name: str, scale: Scale, size_px: int | None) -> Preprocess:
+        return cls(channels, name, scale.mean, scale.std, size_px, scale.low, scale.high, scale.levels)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able values; `from_json` gives back an equal object."""
@@ -92,9 +86,14 @@ class Preprocess:
         """
         layout = torch.channels_last if pixels.ndim == 4 else torch.contiguous_format
         x = pixels.to(torch.float32, memory_format=layout)
-        mean = torch.tensor(self.mean, device=x.device).view(-1, 1, 1)
-        std = torch.tensor(self.std, device=x.device).view(-1, 1, 1)
-        return (x - mean) / std
+        known = _constants(self, x.device)
+        if known.low is not None:
+            x = torch.minimum(torch.maximum(x, known.low), known.high)
+        if known.levels is not None:
+            # Multiplied before it is divided: whole steps of whole numbers stay whole.
+            steps = (x - known.low).mul_(known.levels).div_(known.high - known.low).add_(_SLACK).floor_()
+            x = steps.mul_(known.high - known.low).div_(known.levels).add_(known.low)
+        return (x - known.mean).div_(known.std)
 
     def __call__(self, pixels: np.ndarray) -> torch.Tensor:
         """One image of stored values (C, H, W), uint16 -> float32 tensor (C, S, S), S = ``size_px``."""
@@ -114,6 +113,31 @@ class Preprocess:
             pixels = np.stack([cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR) for p in planes])
         top, left = (height - size) // 2, (width - size) // 2
         return pixels[:, top : top + size, left : left + size]
+
+
+class _Constants(NamedTuple):
+    """The numbers of a `Preprocess` as tensors (C, 1, 1)."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    low: torch.Tensor | None
+    high: torch.Tensor | None
+    levels: torch.Tensor | None
+
+
+@lru_cache(maxsize=32)
+def _constants(preprocess: Preprocess, device: torch.device) -> _Constants:
+    # Made once a device: a new tensor a call would be a copy to the device, which waits for it. Tensors of inference
+    # mode could not be used in training afterwards.
+    with torch.inference_mode(False):
+        values = (getattr(preprocess, name) for name in _Constants._fields)
+        return _Constants(
+            *(v if v is None else torch.tensor(v, dtype=torch.float32, device=device).view(-1, 1, 1) for v in values)
+        )
+
+
+def _place(model: Model) -> str:
+    return f"the model on {model.dataset}" if model.dataset else "the model"
 
 
 def fill_invalid(pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:

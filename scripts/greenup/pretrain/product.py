@@ -13,7 +13,7 @@ from torch import nn
 
 from greenup.errors import UserError
 from greenup.files import atomic_path, read_json, write_json
-from greenup.pretrain.backbones import build_backbone
+from greenup.pretrain.backbones import build
 from greenup.pretrain.preprocess import Preprocess
 
 WEIGHTS, CONFIG, CURVES, CARD = "weights.safetensors", "config.json", "curves.csv", "README.md"
@@ -22,7 +22,7 @@ WEIGHTS, CONFIG, CURVES, CARD = "weights.safetensors", "config.json", "curves.cs
 def save_model(folder: str | Path, backbone: nn.Module, preprocess: Preprocess, about: Mapping[str, Any]) -> None:
     """Write config.json, then weights.safetensors: each whole or not at all, and the weights last.
 
-    ``about`` (JSON-able) is kept in config.json as it is and needs ``architecture`` (a name for `build_backbone`). The
+    ``about`` (JSON-able) is kept in config.json as it is and needs ``architecture`` (of `architecture_of`). The
     configuration carries the checksum of the weights, so that files of two trainings are never taken for one model.
     """
     folder = Path(folder)
@@ -51,7 +51,7 @@ def load_model(folder: str | Path) -> tuple[nn.Module, Preprocess, dict[str, Any
     except KeyError as error:
         raise UserError(f"{folder / CONFIG}: key {error} is missing", mend) from error
     preprocess = Preprocess.from_json(config["preprocess"])
-    backbone = build_backbone(config["architecture"], len(preprocess.channels), seed=0)
+    backbone = build(config["architecture"])
     backbone.load_state_dict(weights)
     return backbone.eval(), preprocess, config
 
@@ -61,22 +61,23 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def how_to_load(architecture: str, channels: int) -> dict[str, str]:
-    """Python lines that load the weights: by greenup, by timm alone, by torchvision alone (run in the model's folder).
+def how_to_load(architecture: Mapping[str, Any]) -> dict[str, str]:
+    """Python lines that load the weights: by greenup, by timm alone, and of ResNets by torchvision alone (run in the
+    model's folder).
 
     They stand in config.json and in the model card, and the tests run them.
     """
-    return {
+    name, arguments = architecture["name"], architecture["arguments"]
+    written = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    lines = {
         "greenup": "from greenup.pretrain.product import load_model; backbone, preprocess, about = load_model('.')",
-        "timm": (
-            f"import timm\n"
-            f"backbone = timm.create_model('{architecture}', in_chans={channels}, num_classes=0, "
-            f"checkpoint_path='{WEIGHTS}').eval()"
-        ),
-        "torchvision": (
-            "import torch, torchvision; from safetensors.torch import load_file\n"
-            f"backbone = torchvision.models.{architecture}(); backbone.fc = torch.nn.Identity()\n"
-            f"backbone.conv1 = torch.nn.Conv2d({channels}, 64, 7, stride=2, padding=3, bias=False)\n"
-            f"backbone.load_state_dict(load_file('{WEIGHTS}')); backbone.eval()"
-        ),
+        "timm": f"import timm\nbackbone = timm.create_model('{name}', {written}, checkpoint_path='{WEIGHTS}').eval()",
     }
+    if name.startswith("resnet"):
+        lines["torchvision"] = (
+            "import torch, torchvision; from safetensors.torch import load_file\n"
+            f"backbone = torchvision.models.{name}(); backbone.fc = torch.nn.Identity()\n"
+            f"backbone.conv1 = torch.nn.Conv2d({arguments['in_chans']}, 64, 7, stride=2, padding=3, bias=False)\n"
+            f"backbone.load_state_dict(load_file('{WEIGHTS}')); backbone.eval()"
+        )
+    return lines

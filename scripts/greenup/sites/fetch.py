@@ -1,4 +1,4 @@
-"""Fetching the files of config/sources.csv: checked, unpacked, and whole or not there at all."""
+"""Fetching the files of config/sources.csv and config/weights.csv: checked, unpacked, and whole or not there at all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import pooch
 import requests
 
 from greenup.errors import UserError
 from greenup.files import write_text
-from greenup.sites.sources import TABLE_VARIABLE, SourceFile
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,25 @@ TIMEOUT_S = 60
 _HEADERS = {"User-Agent": "greenup"}
 
 
-def fetch_source(file: SourceFile, target: str | Path) -> None:
+class Fetchable(Protocol):
+    """A row of a table of files: `greenup.sites.sources.SourceFile` or `greenup.config.weights.ReleasedWeights`."""
+
+    name: str
+    title: str
+    url: str
+    mirror: str
+    checksum: str
+    """``sha256:`` or ``md5:`` and hexadecimal digits: all, or the first that are known."""
+    member: str
+    attribution: str
+    table: str
+    """Where the row stands."""
+    instead: str
+    """What to do where no address can be reached."""
+    download: str
+
+
+def fetch_source(file: Fetchable, target: str | Path) -> None:
     """Download a file, check it, unpack it, and move what is used to ``target``.
 
     The mirror is tried where the first address fails or gives a file with a wrong checksum. Everything happens in a
@@ -49,12 +67,12 @@ def fetch_source(file: SourceFile, target: str | Path) -> None:
     _log.info("%s: %s (%.1f MB). %s", file.name, target, target.stat().st_size / 1e6, file.attribution)
 
 
-def _download(file: SourceFile, folder: Path, record: Path) -> Path:
+def _download(file: Fetchable, folder: Path, record: Path) -> Path:
     """The file from the first address that gives it whole and with the right checksum."""
-    expected, told_by = file.checksum, "config/sources.csv says"
+    expected, told_by = file.checksum, f"{file.table} says"
     mend = (
-        "compare with the publisher's page; if the file there is new, put its checksum into config/sources.csv "
-        "(results may change)"
+        "compare with the publisher's page; if the file there is new, put its checksum into "
+        f"{file.table} (results may change)"
     )
     if not expected and record.is_file():
         expected, told_by = f"sha256:{record.read_text(encoding='utf-8').split()[0]}", f"by {record} it was"
@@ -71,18 +89,14 @@ def _download(file: SourceFile, folder: Path, record: Path) -> Path:
             return path
         kind = expected.partition(":")[0]
         found = f"{kind}:{pooch.file_hash(str(path), alg=kind)}"
-        if found == expected.lower():
+        if found.startswith(expected.lower()):
             return path
         failures.append(f"{url}: the file's checksum is {found}, {told_by} {expected}")
         _log.warning("%s", failures[-1])
         wrong = True
         path.unlink()
     if not wrong:
-        mend = (
-            f"look whether this machine reaches the internet; or fetch the file elsewhere, put it at {file.path} "
-            f"(unpacked), or write its path as sources.{file.source}; or name a mirror in a table of your own "
-            f"({TABLE_VARIABLE})"
-        )
+        mend = f"look whether this machine reaches the internet; or {file.instead}"
     raise UserError("\n".join([f"{file.name} ({file.title}) cannot be fetched", *failures]), mend)
 
 
@@ -94,7 +108,7 @@ def _retrieve(url: str, name: str, folder: Path) -> Path:
     return Path(pooch.retrieve(url, known_hash=None, fname=name, path=folder, downloader=downloader))
 
 
-def _unpack(archive: Path, file: SourceFile, folder: Path) -> list[Path]:
+def _unpack(archive: Path, file: Fetchable, folder: Path) -> list[Path]:
     """Extract the member and, for a shapefile, the files of the same stem beside it; flat, into ``folder``."""
     folder.mkdir()
     wanted = PurePosixPath(file.member)
@@ -107,7 +121,7 @@ def _unpack(archive: Path, file: SourceFile, folder: Path) -> list[Path]:
                 held = ", ".join(names[:8]) or "nothing"
                 raise UserError(
                     f"{file.name}: {file.download} holds {len(found)} files named {wanted.name} (it holds {held})",
-                    "mend the column member in config/sources.csv",
+                    f"mend the column member in {file.table}",
                 )
             member = PurePosixPath(found[0])
             companions = [n for n in names if _beside(PurePosixPath(n), member)] if member.suffix == ".shp" else []

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from greenup.config.explain import nearest
@@ -52,6 +53,16 @@ class SourceFile:
     licence: str
     attribution: str
     """What a figure or table that rests on the file credits, without a full stop."""
+
+    table: ClassVar[str] = "config/sources.csv"
+
+    @property
+    def instead(self) -> str:
+        """What to do where no address can be reached."""
+        return (
+            f"fetch the file elsewhere, put it at {self.path} (unpacked), or write its path as "
+            f"sources.{self.source}; or name a mirror in a table of your own ({TABLE_VARIABLE})"
+        )
 
     @property
     def download(self) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from greenup.bands import KEPT, S2_L2A
-from greenup.config import Dataset, Study, load_study, parse, resolve
+from greenup.bands import KEPT, RGB, S2_L1C, S2_L2A
+from greenup.config import Dataset, Model, Study, load_study, parse, resolve
 from greenup.config.data import MiniatureImagery
 from greenup.config.load import LIBRARY, merge
 from greenup.config.seasons import QuarterSeasons, WindowSeasons
@@ -52,12 +52,106 @@ class TestStudies:
 
     def test_every_block_of_the_library_is_valid(self):
         names = {k: list(yaml.safe_load((LIBRARY / f"{k}.yaml").read_text())) for k in ("datasets", "models", "tasks")}
-        # Some labels are known of the miniature Earth only.
-        written = {"study": "all", "every_dataset": {"imagery": {"source": "miniature"}}}
-        written |= {kind: dict.fromkeys(blocks) for kind, blocks in names.items()}
-        written["datasets"] |= {"ssl4eco": {"phenology": {"source": "miniature"}}}
-        loaded = resolve(written)
-        assert {k: list(getattr(loaded, k)) for k in names} == names
+        # Some labels are known of the miniature Earth only, which has no image of Level-1C.
+        for kinds, every in (
+            (("datasets", "models"), {}),
+            (("datasets", "tasks"), {"imagery": {"source": "miniature"}}),
+        ):
+            written = {"study": "all", "every_dataset": every, **{k: dict.fromkeys(names[k]) for k in kinds}}
+            if every:
+                written["datasets"] |= {"ssl4eco": {"phenology": {"source": "miniature"}}}
+            loaded = resolve(written)
+            assert {k: list(getattr(loaded, k)) for k in kinds} == {k: names[k] for k in kinds}
+
+    def test_models_of_the_library_have_the_published_settings(self):
+        """SSL4EO-S12's pretraining scripts, SeCo's main_pretrain.py, and SSL4Eco's appendix A-2 and commands."""
+        names = list(yaml.safe_load((LIBRARY / "models.yaml").read_text()))
+        datasets = list(yaml.safe_load((LIBRARY / "datasets.yaml").read_text()))
+        models = resolve({"study": "x", "datasets": dict.fromkeys(datasets), "models": dict.fromkeys(names)}).models
+        s12 = [m for n, m in models.items() if n.startswith("ssl4eo") and not m.is_published]
+        assert len(s12) == 6 and {m.dataset for m in s12} == {"ssl4eo_s12_l1c"}
+        assert all(m.channels == S2_L1C and m.input_scale == "reflectance_8bit" for m in s12)
+        assert all((m.method.crop_px, m.method.epochs, m.method.batch_size) == (224, 100, 256) for m in s12)
+        optimizer = {
+            "ssl4eo_moco_rn50": ("sgd", 0.03, 1e-4, None, "cosine", "epoch", 0.0, 0, None),
+            "ssl4eo_mocov3_vits": ("adamw", 1.5e-4, 0.1, None, "cosine", "step", 0.0, 10, None),
+            "ssl4eo_dino_rn50": ("sgd", 0.03, 1e-4, None, "cosine", "step", 1e-6, 10, 3.0),
+            "ssl4eo_dino_vits": ("adamw", 1.5e-4, 0.04, 0.4, "cosine", "step", 1e-6, 10, 3.0),
+            "ssl4eo_mae_vits": ("adamw", 1.5e-4, 0.05, None, "cosine", "step", 0.0, 10, None),
+            "ssl4eo_data2vec_vits": ("adamw", 1e-3, 0.05, None, "cosine", "step", 1e-5, 5, 3.0),
+            "seco_eco": ("sgd", 0.03, 1e-4, None, "steps", "step", 0.0, 0, None),
+            "moco_eco": ("sgd", 0.03, 1e-4, None, "cosine", "epoch", 0.0, 0, None),
+            "seco_rn18": ("sgd", 0.03, 1e-4, None, "steps", "step", 0.0, 0, None),
+        }
+        for name, expected in optimizer.items():
+            o = models[name].method.optimizer
+            found = (o.name, o.lr, o.weight_decay, o.final_weight_decay, o.schedule, o.every, o.final_lr)
+            assert (*found, o.warmup_epochs, o.clip_norm) == expected, name
+        crops = {
+            "ssl4eo_moco_rn50": (0.2, 1.0),
+            "ssl4eo_mocov3_vits": (0.08, 1.0),
+            "ssl4eo_dino_rn50": (0.14, 1.0),
+            "ssl4eo_dino_vits": (0.4, 1.0),
+            "ssl4eo_mae_vits": (0.2, 1.0),
+            "ssl4eo_data2vec_vits": (0.2, 1.0),
+        }
+        assert {n: models[n].method.crop_scale for n in crops} == crops
+        rn, vit = models["ssl4eo_dino_rn50"].method, models["ssl4eo_dino_vits"].method
+        assert (rn.local_scale, vit.local_scale) == ((0.05, 0.14), (0.05, 0.4))
+        assert (rn.drop_path, vit.drop_path) == (0.0, 0.1)
+        for dino in (rn, vit):
+            assert (dino.out_dim, dino.teacher_momentum, dino.teacher_temperature) == (65_536, 0.996, 0.04)
+            assert (dino.student_temperature, dino.center_momentum, dino.local_views) == (0.1, 0.9, 8)
+            assert (dino.blurs, dino.solarizes, dino.freeze_last_epochs) == ((1.0, 0.1, 0.5), (0.0, 0.2, 0.0), 1)
+        v3 = models["ssl4eo_mocov3_vits"].method
+        assert (v3.dim, v3.hidden, v3.temperature, v3.key_momentum) == (256, 4096, 0.2, 0.99)
+        assert (v3.colours.blur, v3.second_colours.blur, v3.second_colours.solarize) == (1.0, 0.1, 0.0)
+        mae, d2v = models["ssl4eo_mae_vits"].method, models["ssl4eo_data2vec_vits"].method
+        assert (mae.mask_ratio, mae.decoder_dim, mae.decoder_depth, mae.decoder_heads) == (0.7, 512, 8, 16)
+        assert mae.optimizer.betas == (0.9, 0.95) and round(d2v.masked * 196) == 120
+        assert (d2v.block_min, d2v.block_max, d2v.target_blocks, d2v.beta) == (16, 196, 6, 2.0)
+        assert (d2v.drop_path, d2v.layer_scale, d2v.attention_drop) == (0.25, 1e-4, 0.05)
+        for m in (mae, d2v):
+            assert (m.colours.jitter, m.colours.grey, m.colours.blur, m.colours.flip) == (0.0, 0.0, 0.0, 0.5)
+        seco = models["seco_rn18"]
+        assert (seco.backbone, seco.channels, seco.input_scale) == ("resnet18", RGB, "rgb_quantiles_imagenet")
+        assert (seco.method.temperature, seco.method.queue, seco.method.epochs) == (0.07, 16_384, 200)
+        assert (seco.method.optimizer.milestones, seco.method.key_momentum) == ((120, 160), 0.999)
+        assert (seco.method.colours.saturation, seco.method.colours.hue) == (0.4, 0.1)
+        assert all(models[n].input_scale == "published_255" for n in ("seco_eco", "moco_eco", "seco_calendar"))
+
+    def test_released_weights_decide_what_a_model_takes(self):
+        text = (
+            "{study: x, datasets: {ssl4eco: }, models: {m: {method: {name: published, weights: ssl4eo_mae_vits_s1}}}}"
+        )
+        model = study(text).models["m"]
+        assert (model.backbone, model.channels, model.input_scale) == ("vit_small", ("VV", "VH"), "two_sigma")
+        assert (model.size_px, model.patch_px, model.dataset, model.has_weights) == (224, 16, None, True)
+        assert parse(Model, model.model_dump_json()) == model
+
+    @pytest.mark.parametrize(
+        ("key", "value", "told"),
+        [
+            ("channels", "[B2, B3, B4]", "channels is B2, B3, B4, but the weights 'seco_resnet18' .* with B4, B3, B2"),
+            ("backbone", "resnet50", "backbone is 'resnet50', but the weights 'seco_resnet18' .* with 'resnet18'"),
+            ("input_scale", "reflectance", "input_scale is 'reflectance', but .* leave input_scale out"),
+        ],
+    )
+    def test_what_contradicts_released_weights_is_refused(self, key, value, told):
+        written = f"{{name: published, weights: seco_resnet18}}, {key}: {value}"
+        with pytest.raises(UserError, match=rf"(?s)models\.m: {told}"):
+            study(f"{{study: x, datasets: {{ssl4eco: }}, models: {{m: {{method: {written}}}}}}}")
+
+    def test_unknown_weights_are_refused_with_the_nearest(self):
+        with pytest.raises(UserError, match=r"(?s)no weights 'seco_eco_resnet5' .* mean 'seco_eco_resnet50'"):
+            study(
+                "{study: x, datasets: {ssl4eco: }, models: {m: {method: {name: published, weights: seco_eco_resnet5}}}}"
+            )
+
+    def test_images_of_a_vit_are_whole_tokens(self):
+        with pytest.raises(UserError, match=r"(?s)size_px 100 is no multiple of patch_px 16\n.*write size_px: 96"):
+            model = "{dataset: ssl4eco, method: dino, backbone: vit_small, size_px: 100}"
+            study(f"{{study: x, datasets: {{ssl4eco: }}, models: {{m: {model}}}}}")
 
     def test_the_published_numbers_are_kept(self):
         """Facts that the papers state: SSL4Eco, section 3 and appendix A-2; SSL4EO-S12; SeCo."""
@@ -192,7 +286,7 @@ MISTAKES = {
     ),
     "method that does not exist": (
         "{study: x, datasets: {ssl4eco: }, models: {seco_eco: {method: byol}}}",
-        ["models.seco_eco.method: 'byol' does not exist", "band_statistics, random_init, seco"],
+        ["models.seco_eco.method: 'byol' does not exist", "mocov3, published, random_init, seco"],
     ),
     "kind not said": (
         "{study: x, datasets: {mine: {sites: {spacing_km: 3}}}}",

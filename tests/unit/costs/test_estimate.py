@@ -132,7 +132,13 @@ class TestLaws:
 class TestTraceable:
     def test_a_rate_moves_the_lines_that_name_it_and_no_other(self):
         """Every rate is changed in turn: what changes says that it rests on it, and no rate is idle."""
-        studies = [whole("paper"), whole("tiny"), study_of(1000, EARTH_SEARCH, size_px=264)]
+        transformers = {
+            "study": "vits",
+            "datasets": {"ssl4eo_s12": None, "ssl4eo_s12_l1c": None},
+            "models": {"ssl4eo_mae_vits": None, "tiny": {"like": "ssl4eo_dino_vits", "backbone": "vit_tiny"}},
+            "evaluation": {"embed": ["ssl4eo_s12_l1c"]},
+        }
+        studies = [whole("paper"), whole("tiny"), study_of(1000, EARTH_SEARCH, size_px=264), resolve(transformers)]
         rates = RATES | {"ee_compute": Rate("ee_compute", 0.3, UNITS["ee_compute"], "measured", "test", "test")}
         before = [estimate(s, rates) for s in studies]
         moved = set()

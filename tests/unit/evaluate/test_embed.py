@@ -55,7 +55,8 @@ def network(tmp_path):
     model = parse(Model, {"method": {"name": "random_init"}, "dataset": "d", "backbone": "resnet18", "size_px": 32})
     preprocess = Preprocess.from_model(model, json.loads((tmp_path / "statistics.json").read_text()))
     backbone = build_backbone("resnet18", len(SECO_ECO), seed=4)
-    save_model(tmp_path / "model", backbone, preprocess, {"architecture": "resnet18"})
+    architecture = {"name": "resnet18", "arguments": {"in_chans": len(SECO_ECO), "num_classes": 0}}
+    save_model(tmp_path / "model", backbone, preprocess, {"architecture": architecture})
     return model, tmp_path / "model", backbone.eval(), preprocess
 
 

@@ -21,9 +21,13 @@ def curves(tmp_path):
             "loss": 10.0 / epoch,
             "held_out_loss": np.where(epoch % 2 == 0, 11.0 / epoch, np.nan),
             "lr": 1e-3,
+            "weight_decay": 0.05,
             "embedding_std": 0.08,
+            "knn_accuracy": np.nan,
             "samples_per_second": 60.0,
             "wait_share": 0.01,
+            "mb_per_second": 5.0,
+            "skipped": 0,
             "simulated": True,
         }
         path = tmp_path / f"{name}.csv"
@@ -62,6 +66,14 @@ def test_one_epoch_and_unmeasured_columns_are_drawn(curves, outputs):
     assert figure.axes[0].lines[0].get_marker() == "o"
     assert sum(t.get_text() == "not measured" for a in figure.axes for t in a.texts) == 2
     save_figure(figure, table, outputs("t"), simulated=False)
+
+
+def test_the_accuracy_of_a_probe_is_drawn_beside_the_spread(curves):
+    accuracy = [np.nan, 0.4, np.nan, 0.5, np.nan, 0.6]
+    spread = draw_training(read_curves({"m": curves("m", knn_accuracy=accuracy)})).axes[1]
+    assert spread.lines[1].get_ydata().tolist() == [0.4, 0.5, 0.6]
+    assert "k-NN" in spread.get_title() or any("k-NN" in t.get_text() for t in spread.texts)
+    assert len(draw_training(read_curves({"m": curves("m")})).axes[1].lines) == 1
 
 
 def test_same_curves_same_bytes(curves, outputs):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from fake_source import scene_table, site_table
 from greenup.bands import S2_L2A, SCL_CLASSES
-from greenup.config import Dataset
+from greenup.config import Dataset, Model
 from greenup.config.study import Runtime
 from greenup.files import read_json
 from greenup.grids import grid_for_site
@@ -17,6 +17,7 @@ from greenup.imagery.evi import evi as evi_of_reflectance
 from greenup.imagery.miniature import MiniatureSource
 from greenup.patches.store import PatchStore
 from greenup.pretrain.data import SiteViews, sites_of
+from greenup.pretrain.views import build_views
 from test_describe import DATASET, describe
 
 BANDS = (*S2_L2A, "SCL", "QA60", "CLDPRB")
@@ -123,10 +124,13 @@ def test_masks_beside_change_nothing_for_a_network(masked, tmp_path):
     patches = MASKED.patches.model_copy(update={"bands": S2_L2A})
     plain.export(sites, scenes, source, patches=patches, runtime=Runtime(requests=1))
     describe(plain, (0,), MASKED.model_copy(update={"patches": patches}))
+    channels = ("B2", "B11", "EVI")
+    method = {"name": "seco", "queue": 8, "batch_size": 4, "crop_px": 32}
+    model = Model.model_validate({"dataset": "d", "channels": channels, "method": method})
     views = []
     for root in (study, plain):
         store = PatchStore(root.index)
-        made = SiteViews(sites_of(store.index), lambda store=store: store, ("B2", "B11", "EVI"), 32, (0.2, 1.0), 1)
-        views.append([made[i] for i in range(3)])
+        made = SiteViews(sites_of(store.index), lambda store=store: store, build_views(model), channels, 1)
+        views.append([made[i][0].groups[0] for i in range(3)])
         assert read_json(root.index.parent / "statistics.json")["channels"]["B11"]["std"] > 0
     np.testing.assert_array_equal(*views)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from greenup.bands import SECO_ECO
 from greenup.config import Model
+from greenup.config.methods import VIT_METHODS
 from greenup.files import write_json
 from greenup.randomness import generator
 
@@ -30,7 +31,10 @@ class FakeStore:
     @property
     def index(self) -> pd.DataFrame:
         pairs = [(f"s{i:04d}", s, self.weights[i % len(self.weights)]) for i in range(self.sites) for s in self.seasons]
-        return pd.DataFrame(pairs, columns=["site_id", "season", "weight"])
+        table = pd.DataFrame(pairs, columns=["site_id", "season", "weight"])
+        number = table["site_id"].str[1:].astype(int)
+        covers = ["forest", "grassland", "bare"]
+        return table.assign(shard=number // 8, stratum="one", land_cover=[covers[n % 3] for n in number])
 
     def read(self, site_id: str, season: str, channels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
         site = generator(0, "site", site_id)
@@ -48,6 +52,21 @@ class FakeStore:
         return self
 
 
+_QUEUE = {"queue": 12, "temperature": 0.1, "key_momentum": 0.99}
+_SMALL: dict[str, dict] = {
+    "seco": _QUEUE,
+    "moco": _QUEUE,
+    "moco_tp": _QUEUE,
+    "moco_seasonal": _QUEUE,
+    "mocov3": {"hidden": 32, "dim": 16},
+    "dino": {"out_dim": 64, "hidden": 32, "bottleneck": 16, "local_px": 8, "local_views": 2},
+    "mae": {"decoder_dim": 32, "decoder_depth": 1, "decoder_heads": 2},
+    "data2vec": {"block_min": 2, "block_max": 8, "target_blocks": 2},
+}
+METHODS = tuple(_SMALL)
+"""Every method of pretraining; `tiny_model` has a small version of each."""
+
+
 def write_statistics(path: Path, store: FakeStore, channels: tuple[str, ...] = SECO_ECO) -> Path:
     """statistics.json of the fake dataset."""
     stack = np.stack([store.read(f"s{i:04d}", s, channels)[0] for i in range(store.sites) for s in store.seasons])
@@ -58,14 +77,16 @@ def write_statistics(path: Path, store: FakeStore, channels: tuple[str, ...] = S
 
 def tiny_model(**method: object) -> Model:
     """SeCo on views of 16 pixels: 18 training sites and 6 held out of `FakeStore`'s 24, four steps an epoch."""
-    settings = {"queue": 12, "temperature": 0.1, "key_momentum": 0.99, "epochs": 3, "batch_size": 4, "crop_px": 16}
+    name = method.pop("name", "seco")
+    settings = {"epochs": 3, "batch_size": 4, "crop_px": 16, **_SMALL[name]}
     settings["optimizer"] = {"name": "adamw", "lr": 1e-3, "weight_decay": 0.05, "schedule": "cosine", "warmup_steps": 2}
     return Model.model_validate(
         {
             "dataset": "tiny",
-            "backbone": "resnet18",
+            "backbone": "vit_tiny" if name in VIT_METHODS else "resnet18",
+            "patch_px": 4 if name in VIT_METHODS else 16,
             "channels": ("B2", "B8", "NDVI"),
             "size_px": 32,
-            "method": {"name": "seco", **settings, **method},
+            "method": {"name": name, **settings, **method},
         }
     )

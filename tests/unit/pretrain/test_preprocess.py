@@ -27,7 +27,9 @@ def image(height, width):
 
 def test_standardised_dataset_has_mean_0_and_deviation_1(store, statistics):
     preprocess = Preprocess.from_model(tiny_model(), statistics)
-    stack = torch.stack([preprocess(store.read(s, t, preprocess.channels)[0]) for s, t, _ in store.index.to_numpy()])
+    stack = torch.stack(
+        [preprocess(store.read(s, t, preprocess.channels)[0]) for s, t in store.index[["site_id", "season"]].to_numpy()]
+    )
     assert preprocess.channels == ("B2", "B8", "NDVI")
     assert stack.dtype == torch.float32
 
@@ -133,3 +135,45 @@ def test_level_1c_with_its_cirrus_band():
     statistics = {"channels": {c: {"mean": 20.0, "std": 50.0} for c in S2_L1C}}
     model = tiny_model().model_copy(update={"channels": S2_L1C})
     assert Preprocess.from_model(model, statistics)(np.full((13, 32, 32), 70, np.uint16)).unique().tolist() == [1.0]
+
+
+EIGHT_BIT = Preprocess(("B2", "B8"), "x", (0.0, 0.0), (1e4, 1e4), 8, (0.0, 0.0), (1e4, 1e4), (255, 255))
+
+
+def test_files_of_before_the_cut_are_read():
+    old = {k: v for k, v in PLAIN.to_json().items() if k not in ("low", "high", "levels")}
+    assert Preprocess.from_json(old) == PLAIN
+    assert Preprocess.from_json(json.loads(json.dumps(EIGHT_BIT.to_json()))) == EIGHT_BIT
+
+
+@pytest.mark.parametrize("more", [{"low": (0.0, 0.0)}, {"levels": (255, 255)}, {"low": (0.0,), "high": (1.0,)}])
+def test_half_a_cut_is_refused(more):
+    with pytest.raises(ValueError, match=r"low|levels"):
+        Preprocess(("B2", "B8"), "x", (0.0, 0.0), (1.0, 1.0), None, **more)
+
+
+def test_scaling_changes_nothing_it_is_given():
+    pixels = torch.from_numpy(image(8, 8).astype(np.float32))
+    before = pixels.clone()
+    for preprocess in (PLAIN, EIGHT_BIT):
+        preprocess.scale(pixels)
+        assert torch.equal(pixels, before)
+
+
+def test_constants_are_made_once_a_device(monkeypatch):
+    """A new tensor a call is a copy to the device, which waits for it; and training goes on after inference mode."""
+    fresh = Preprocess(("B2", "B8"), "fresh", (0.0, 0.0), (1e4, 1e4), 8, (0.0, 0.0), (1e4, 1e4), (255, 255))
+    pixels = torch.from_numpy(image(8, 8))
+    with torch.inference_mode():
+        first = fresh.scale(pixels)
+    monkeypatch.setattr(torch, "tensor", None)
+    weight = torch.ones(1, requires_grad=True)
+    (fresh.scale(pixels) * weight).sum().backward()
+    assert torch.equal(fresh.scale(pixels), first) and weight.grad is not None
+
+
+def test_an_image_for_a_vit_has_the_size_of_its_views():
+    model = tiny_model(name="mae")
+    assert model.backbone == "vit_tiny"
+    plain = model.model_copy(update={"size_px": None, "input_scale": "reflectance"})
+    assert Preprocess.from_model(plain, None).size_px == model.method.crop_px

@@ -3,10 +3,12 @@ import os
 import pytest
 import torch
 from greenup.errors import UserError
-from greenup.pretrain.backbones import build_backbone
+from greenup.pretrain.backbones import architecture_of, backbone_of, build_backbone
 from greenup.pretrain.preprocess import Preprocess
 from greenup.pretrain.product import how_to_load, load_model, save_model
+from learners import model_of
 
+RESNET = {"name": "resnet18", "arguments": {"in_chans": 3, "num_classes": 0}}
 PREPROCESS = Preprocess(("B2", "B8", "NDVI"), "reflectance", (0.0,) * 3, (1e4,) * 3, 32)
 
 
@@ -14,7 +16,7 @@ PREPROCESS = Preprocess(("B2", "B8", "NDVI"), "reflectance", (0.0,) * 3, (1e4,) 
 def saved(tmp_path):
     backbone = build_backbone("resnet18", 3, seed=4)
     backbone.train()(torch.randn(4, 3, 32, 32))
-    save_model(tmp_path, backbone, PREPROCESS, {"architecture": "resnet18", "name": "m"})
+    save_model(tmp_path, backbone, PREPROCESS, {"architecture": RESNET, "name": "m"})
     return tmp_path, backbone.eval()
 
 
@@ -31,9 +33,23 @@ def test_lines_of_the_card_load_the_weights(saved, library, monkeypatch):
     folder, backbone = saved
     monkeypatch.chdir(folder)
     names = {}
-    exec(how_to_load("resnet18", 3)[library], names)
+    exec(how_to_load(RESNET)[library], names)
     x = torch.randn(2, 3, 32, 32)
     assert torch.allclose(names["backbone"](x), backbone(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["dino", "mae", "data2vec", "mocov3"])
+@pytest.mark.parametrize("library", ["greenup", "timm"])
+def test_lines_load_a_vit_of_any_method(tmp_path, monkeypatch, method, library):
+    model = model_of(method, "vit_tiny", channels=("B2", "B8", "NDVI"), crop_px=32)
+    backbone = backbone_of(model, seed=4).eval()
+    save_model(tmp_path, backbone, PREPROCESS, {"architecture": architecture_of(model), "name": "m"})
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(how_to_load(architecture_of(model))[library], names)
+    for size in (32, 48):
+        x = torch.randn(2, 3, size, size)
+        assert torch.allclose(names["backbone"](x), backbone(x), atol=1e-5)
 
 
 def test_others_may_read_the_weights(saved):

@@ -1,17 +1,11 @@
 import logging
 import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-import greenup
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fakes import FakeStore, tiny_model
+from fakes import METHODS, FakeStore, tiny_model
 from greenup.config import Model, Runtime
 from greenup.errors import UserError
 from greenup.files import read_json
@@ -67,7 +61,10 @@ def test_the_folder_holds_what_others_ask_for(whole):
     curves = pd.read_csv(folder / "out" / "curves.csv")
     assert tuple(curves.columns) == CURVE_COLUMNS
     assert curves["epoch"].tolist() == [1, 2, 3] and curves["step"].tolist() == [4, 8, 12]
-    assert curves["simulated"].all() and np.isfinite(curves.drop(columns="simulated")).all(axis=None)
+    assert curves["simulated"].all() and curves["knn_accuracy"].isna().all()
+    assert np.isfinite(curves.drop(columns=["simulated", "knn_accuracy"])).all(axis=None)
+    assert (curves["skipped"] == 0).all() and (curves["mb_per_second"] > 0).all()
+    assert (curves["weight_decay"] == 0.05).all()
     assert curves["lr"].iloc[0] > curves["lr"].iloc[-1] > 0
     backbone, preprocess, about = load_model(folder / "out")
     assert about["training_sites"] == 18 and about["sites"] == 24 and about["smoke_test"] and about["simulated"]
@@ -91,60 +88,6 @@ def test_a_finished_training_only_writes_its_folder_again(whole, tmp_path, caplo
     assert "continuing at step 12 of 12" in caplog.text
 
 
-def test_killed_training_ends_with_the_same_weights(whole, tmp_path, caplog):
-    """SIGKILL once two checkpoints are there, the newest then damaged: the rest is trained from the one before."""
-    _, files, weights = whole
-    code = (
-        "from pathlib import Path; import time, torch\n"
-        "from fakes import tiny_model; from test_run import train\n"
-        "from greenup.pretrain.progress import Progress\n"
-        "save = Progress._save\n"
-        "Progress._save = lambda self, module: (save(self, module), module.step >= 7 and time.sleep(600))\n"
-        "torch.set_num_threads(1)\n"
-        f"files = dict(index=Path({str(files['index'])!r}), statistics=Path({str(files['statistics'])!r}))\n"
-        f"train(tiny_model(), files, Path({str(tmp_path)!r}), checkpoint_minutes=1e-9)\n"
-    )
-    paths = [str(Path(__file__).parent), str(Path(greenup.__file__).parents[1])]
-    child = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
-    work = tmp_path / "work"
-    deadline = time.monotonic() + 120
-    while not (work / "step-000000007.ckpt").exists():
-        assert child.poll() is None and time.monotonic() < deadline, "the training never came to step 7"
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    # Step 7 lies inside the second epoch; damaged, it sends the resumption back to step 6.
-    newest = work / "step-000000007.ckpt"
-    newest.write_bytes(newest.read_bytes()[:-100])
-    with caplog.at_level(logging.INFO):
-        resumed = train(tiny_model(), files, tmp_path)
-    assert "continuing at step 6 of 12" in caplog.text
-    assert same(resumed, weights)
-    kept = ["epoch", "step", "loss", "held_out_loss", "lr", "embedding_std"]
-    curves, expected = (pd.read_csv(f / "out" / "curves.csv")[kept] for f in (tmp_path, whole[0]))
-    pd.testing.assert_frame_equal(curves, expected)
-
-
-def test_asked_to_stop_it_saves_and_goes_on_later(whole, tmp_path, monkeypatch, caplog):
-    _, files, weights = whole
-    from greenup.pretrain.module import SeCoTraining
-
-    step = SeCoTraining.training_step
-
-    def interrupted(self, batch, batch_idx):
-        if self.step == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(SeCoTraining, "training_step", interrupted)
-    with pytest.raises(SystemExit) as stopped:
-        train(tiny_model(), files, tmp_path)
-    assert stopped.value.code == 143
-    assert (tmp_path / "work" / "step-000000006.ckpt").exists()
-    monkeypatch.setattr(SeCoTraining, "training_step", step)
-    assert same(train(tiny_model(), files, tmp_path), weights)
-
-
 def test_other_settings_start_anew(whole, tmp_path, caplog):
     folder, files, weights = whole
     work = tmp_path / "work"
@@ -153,7 +96,9 @@ def test_other_settings_start_anew(whole, tmp_path, caplog):
         os.link(source, work / source.name)
     with caplog.at_level(logging.INFO):
         other = train(tiny_model(epochs=1), files, tmp_path)
-    assert "other settings or data" in caplog.text and "continuing" not in caplog.text
+    assert "other settings or data (model.method.epochs: 3, now 1)" in caplog.text
+    assert "continuing" not in caplog.text
+    assert [p.name for p in work.glob("other-*/*")] == ["step-000000012.ckpt"]
     assert not same(other, weights)
 
 
@@ -190,9 +135,10 @@ def test_divergence_stops_with_the_setting_to_mend(files, tmp_path):
 def test_collapse_stops(files, tmp_path, monkeypatch):
     from greenup.pretrain import progress
 
-    monkeypatch.setattr(progress, "embedding_spread", lambda query: 0.001)
-    with pytest.raises(UserError, match="collapsed in epoch 1"):
+    monkeypatch.setattr(progress, "embedding_spread", lambda embedding: 0.001)
+    with pytest.raises(UserError, match=r"models.tiny_seco.method: .* collapsed in epoch 1, step 4") as caught:
         train(tiny_model(), files, tmp_path)
+    assert "key_momentum" in caught.value.mend
 
 
 def test_queue_too_long_is_refused_before_training(files, tmp_path):
@@ -225,23 +171,70 @@ def test_band_statistics_has_nothing_to_train(files, tmp_path):
 
 
 class Broken(FakeStore):
+    """One site cannot be read; or, of the lost kind, none can."""
+
+    lost = False
+
     def read(self, site_id, season, channels):
-        if site_id == "s0007":
-            raise UserError("patches/0001.h5: row 7 is damaged", "run the target repair")
+        if self.lost or site_id == "s0007":
+            raise UserError(f"patches/0001.h5: {site_id} is damaged", "run the target repair")
         return super().read(site_id, season, channels)
 
 
-def test_a_damaged_patch_is_named_from_within_a_worker(files, tmp_path):
-    with pytest.raises(UserError) as caught:
+class Lost(Broken):
+    lost = True
+
+
+def test_one_damaged_patch_is_skipped_and_counted(files, tmp_path, caplog):
+    train(tiny_model(epochs=2, held_out=0), files, tmp_path, store=Broken())
+    assert "s0007" in caplog.text
+    skipped = pd.read_csv(tmp_path / "out" / "curves.csv")["skipped"].tolist()
+    assert skipped[-1] >= 1 and skipped == sorted(skipped)
+
+
+def test_a_lost_disk_is_told_from_within_a_worker(files, tmp_path):
+    with pytest.raises(UserError, match="sites in a row could not be read") as caught:
         pretrain_model(
             "m",
-            tiny_model(),
+            tiny_model(held_out=0),
             **files,
             seed=5,
             threads=1,
             runtime=Runtime(workers=1),
             work=tmp_path / "work",
             out=tmp_path / "out",
-            open_store=Broken(),
+            open_store=Lost(),
         )
-    assert str(caught.value) == "patches/0001.h5: row 7 is damaged\n  mend: run the target repair"
+    assert "Traceback" not in str(caught.value)
+
+
+def test_an_empty_dataset_is_refused(files, tmp_path):
+    with pytest.raises(UserError, match="index: the dataset has no image"):
+        train(tiny_model(), files, tmp_path, store=FakeStore(sites=0))
+
+
+def test_a_batch_larger_than_the_sites_is_refused(files, tmp_path):
+    with pytest.raises(UserError, match=r"method.batch_size: a batch of 32 needs more than the 18 training sites"):
+        train(tiny_model(batch_size=32, queue=32), files, tmp_path)
+
+
+def test_sites_without_weight_are_refused(files, tmp_path):
+    with pytest.raises(UserError, match="all training sites have weight 0"):
+        train(tiny_model(), files, tmp_path, store=FakeStore(weights=(0.0,)))
+
+
+def test_waiting_for_data_is_told_once(files, tmp_path, monkeypatch, caplog):
+    from greenup.pretrain import progress
+
+    monkeypatch.setattr(progress, "WAITING", 0.0)
+    train(tiny_model(), files, tmp_path)
+    assert caplog.text.count("of this epoch was spent waiting for data: raise runtime.workers") == 1
+
+
+@pytest.mark.parametrize("name", [n for n in METHODS if n != "seco"])
+def test_every_method_makes_a_model(files, tmp_path, name):
+    weights = train(tiny_model(name=name, epochs=1), files, tmp_path)
+    backbone, preprocess, about = load_model(tmp_path / "out")
+    assert about["training"]["name"] == name and backbone.state_dict().keys() == weights.keys()
+    image = preprocess(FakeStore().read("s0001", "spring", preprocess.channels)[0])
+    assert torch.isfinite(backbone(image[None])).all()

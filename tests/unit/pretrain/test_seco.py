@@ -4,29 +4,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fakes import tiny_model
-from greenup.errors import UserError
+from greenup.pretrain.methods.seco import SeCo, seco_losses
 from greenup.pretrain.module import embedding_spread
-from greenup.pretrain.seco import SeCo, check_queue, seco_losses
-from torch import nn
-
-
-class TinyEncoder(nn.Module):
-    """Two convolutions' worth of encoder, with a batch norm."""
-
-    num_features = 6
-
-    def __init__(self):
-        super().__init__()
-        self.conv, self.norm = nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6)
-
-    def forward(self, x):
-        return F.relu(self.norm(self.conv(x))).mean(dim=(2, 3))
+from learners import MOMENT, TinyEncoder, batch_of, check_one_step, model_of, units, views
 
 
 @pytest.fixture
-def seco():
-    return SeCo(TinyEncoder(), tiny_model(dim=5, key_momentum=0.9).method, seed=1)
+def seco() -> SeCo:
+    model = model_of("seco", queue=12, dim=5, key_momentum=0.9)
+    return SeCo(model, model.method, 1, TinyEncoder())
 
 
 def loss_by_hand(query, keys, queues, temperature):
@@ -46,11 +32,6 @@ def loss_by_hand(query, keys, queues, temperature):
             total += -math.log(positive / (positive + negatives))
         out.append(total / n)
     return out
-
-
-def units(rng, *shape):
-    x = rng.normal(size=shape)
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.2, 1.0])
@@ -74,42 +55,64 @@ def test_space_0_sees_no_other_view_and_the_other_spaces_do():
 
 
 def test_queue_takes_each_space_its_own_key_and_rolls(seco):
-    torch.manual_seed(0)
-    length, batch = seco.queues.shape[1], 4
     seen = []
-    for _ in range(length // batch + 1):
-        keys = F.normalize(torch.randn(3, 3, batch, 5), dim=3)
-        seco.enqueue(keys)
-        seen.append(torch.stack([keys[s, s] for s in range(3)]))
-    expected = torch.cat([seen[-1], *seen[1:-1]], dim=1)
-    assert torch.equal(seco.queues, expected)
-    assert int(seco.position) == batch
+    for step in range(4):
+        seco.before_step(MOMENT)
+        group = views(4, seed=step)
+        seco(batch_of(group), MOMENT)
+        seco.after_step(MOMENT)
+        now = seco.queue.keys[:, 4 * step % 12 : 4 * step % 12 + 4].clone()
+        with torch.no_grad():
+            keys = seco.embed_keys(group[1:])
+        for space in range(3):
+            assert torch.allclose(now[space], keys[space, space], atol=1e-5)
+        seen.append(now)
+    assert torch.equal(seco.queue.keys, torch.cat([seen[3], seen[1], seen[2]], dim=1))
+    assert int(seco.queue.position) == 4
 
 
 def test_queue_starts_as_random_unit_vectors_of_the_seed(seco):
-    assert torch.allclose(seco.queues.norm(dim=2), torch.ones(3, 12))
-    again = SeCo(TinyEncoder(), tiny_model(dim=5).method, seed=1)
-    other = SeCo(TinyEncoder(), tiny_model(dim=5).method, seed=2)
-    assert torch.equal(again.queues, seco.queues) and not torch.equal(other.queues, seco.queues)
+    assert torch.allclose(seco.queue.keys.norm(dim=2), torch.ones(3, 12))
+    model = model_of("seco", queue=12, dim=5)
+    again, other = (SeCo(model, model.method, seed, TinyEncoder()).queue.keys for seed in (1, 2))
+    assert torch.equal(again, seco.queue.keys) and not torch.equal(other, seco.queue.keys)
 
 
 def test_key_encoder_follows_by_momentum_and_gets_no_gradient(seco):
     with torch.no_grad():
-        for _, p in seco.query_parameters():
+        for _, p in seco.trained_parameters():
             p.add_(1.0)
     old = {n: p.clone() for n, p in seco.named_parameters()}
-    seco.update_keys()
+    seco.before_step(MOMENT)
     for name, now in seco.named_parameters():
         if name.startswith("key_"):
             assert torch.allclose(now, 0.9 * old[name] + 0.1 * old[name.removeprefix("key_")])
         else:
             assert torch.equal(now, old[name])
-    views = torch.randn(4, 4, 2, 8, 8)
-    keys = seco.embed_keys(views[1:])
-    seco.losses(seco.embed_query(views[0]), keys).sum().backward()
-    assert not keys.requires_grad
+    seco(batch_of(views(4)), MOMENT).loss.backward()
     assert all(p.grad is None for n, p in seco.named_parameters() if n.startswith("key_"))
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for _, p in seco.query_parameters())
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for _, p in seco.trained_parameters())
+
+
+def test_two_steps_are_those_of_float64(seco):
+    def loss_of(truth: SeCo, batch):
+        view = batch.views[0]
+        query = [F.normalize(h(truth.encoder(view[0])), dim=1) for h in truth.heads]
+        with torch.no_grad():
+            keys = [[F.normalize(h(truth.key_encoder(v)), dim=1) for v in view[1:]] for h in truth.key_heads]
+        total = 0.0
+        for space in range(3):
+            logits = [
+                (query[space] * keys[space][space]).sum(1, keepdim=True),
+                query[space] @ truth.queue.keys[space].T,
+            ]
+            if space:
+                logits += [query[space] @ keys[space][v].T for v in range(3) if v != space]
+            logits = torch.cat(logits, dim=1) / 0.2
+            total = total - (logits[:, 0] - logits.logsumexp(1)).mean()
+        return total
+
+    check_one_step(seco, batch_of(views(4)), loss_of)
 
 
 def test_keys_of_a_space_come_from_its_own_head_and_view(seco):
@@ -122,33 +125,26 @@ def test_keys_of_a_space_come_from_its_own_head_and_view(seco):
             assert torch.allclose(keys[space, view], alone, atol=1e-6)
 
 
-def test_queries_stay_trainable_after_the_queue_has_moved(seco):
-    views = torch.randn(4, 4, 2, 8, 8)
-    keys = seco.embed_keys(views[1:])
-    loss = seco.losses(seco.embed_query(views[0]), keys).sum()
-    queues = seco.queues.clone()
-    seco.enqueue(keys)
-    loss.backward()
-    assert not torch.equal(queues, seco.queues)
-
-
-def test_queue_longer_than_the_sites_says_what_to_write():
-    method = tiny_model(queue=65_536, batch_size=256).method
-    with pytest.raises(UserError) as caught:
-        check_queue(method, 324, "models.seco_eco.method")
-    assert "models.seco_eco.method.queue: queue 65536 is longer than the 324 training sites" in str(caught.value)
-    assert "write queue: 256" in caught.value.mend
-    check_queue(tiny_model(queue=256, batch_size=256).method, 324, "x")
-
-
-def test_batch_larger_than_the_sites_is_refused():
-    with pytest.raises(UserError, match=r"batch_size: a batch of 256 needs more than the 40 training sites"):
-        check_queue(tiny_model(queue=256, batch_size=256).method, 40, "models.m.method")
+def test_held_out_sites_leave_no_trace(seco):
+    seco.recording = False
+    before = seco.queue.keys.clone()
+    seco(batch_of(views(4)), MOMENT)
+    seco.after_step(MOMENT)
+    assert torch.equal(seco.queue.keys, before)
 
 
 def test_spread_is_one_on_the_sphere_and_zero_when_collapsed():
     torch.manual_seed(0)
-    sphere = F.normalize(torch.randn(3, 4000, 64), dim=2)
+    sphere = F.normalize(torch.randn(4000, 64), dim=1)
     assert embedding_spread(sphere) == pytest.approx(1.0, abs=0.02)
-    sphere[1] = sphere[1, :1]
-    assert embedding_spread(sphere) == pytest.approx(0.0, abs=1e-6)
+    assert embedding_spread(sphere[:1].expand(100, -1)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_embedding_told_is_that_of_the_space_spread_least(seco):
+    with torch.no_grad():
+        for parameter in seco.heads[1].parameters():
+            parameter.zero_()
+        seco.heads[1][2].bias.fill_(1.0)
+    learnt = seco(batch_of(views(4)), MOMENT)
+    assert learnt.embedding.shape == (4, 5) and not learnt.embedding.requires_grad
+    assert embedding_spread(learnt.embedding) == pytest.approx(0.0, abs=1e-6)
