@@ -17,6 +17,7 @@ from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
+import h5py
 import hdf5plugin
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ import rasterio
 from greenup.bands import BANDS, RGB, S2_L2A, bands_at
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
-from greenup.patches import container
+from greenup.patches import chunks
 from greenup.patches.container import Form, Row, ShardFile, pixel_checksum, writing
 from greenup.patches.resample import bilinear_to_10m, ndvi
 from greenup.patches.store import PatchStore
@@ -171,27 +172,20 @@ class MultiBand(Layout):
 class Ours(Layout):
     """`greenup.patches`: one HDF5 file, a chunk an image and resolution, checksums checked while reading."""
 
-    needs = ("h5py", "hdf5plugin")
+    name = "HDF5, Blosc LZ4, XXH3 (ours)"
+    needs = ("h5py", "hdf5plugin", "numcodecs")
     reader = "h5py and hdf5plugin"
-
-    def __init__(self, label: str = "bitshuffle LZ4 (ours)", compression: object = None) -> None:
-        self.name, self.compression = f"HDF5 {label}", compression
 
     def write(self, folder: Path, dates: list[Pixels]) -> None:
         path = folder / "patches" / "d" / "0000.h5"
         path.parent.mkdir(parents=True)
-        usual = container._FILTER
-        container._FILTER = usual if self.compression is None else self.compression
-        try:
-            with writing(path, Form(S2_L2A, SIZE_PX, True, "benchmark"), len(dates)) as out:
-                for number, pixels in enumerate(dates):
-                    row = Row(
-                        f"s{number}", "summer", f"scene {number}", pd.Timestamp(2020, 7, 1, tz="UTC"), GRID,
-                        pixel_checksum(pixels), out.form.valid_fraction(pixels),
-                    )  # fmt: skip
-                    out.put(number, row, pixels)
-        finally:
-            container._FILTER = usual
+        with writing(path, Form(S2_L2A, SIZE_PX, True, "benchmark"), len(dates)) as out:
+            for number, pixels in enumerate(dates):
+                row = Row(
+                    f"s{number}", "summer", f"scene {number}", pd.Timestamp(2020, 7, 1, tz="UTC"), GRID,
+                    pixel_checksum(pixels), out.form.valid_fraction(pixels),
+                )  # fmt: skip
+                out.put(number, row, pixels)
 
     def open(self, folder: Path) -> Callable[[int, tuple[str, ...]], np.ndarray]:
         with ShardFile(folder / "patches" / "d" / "0000.h5") as file:
@@ -210,8 +204,46 @@ class Ours(Layout):
     def places(self, folder: Path, number: int) -> list[Place]:
         path = folder / "patches" / "d" / "0000.h5"
         with ShardFile(path) as file:
-            chunks = [file.handle[f"pixels_{m}"].id.get_chunk_info(number) for m in RESOLUTIONS]
-        return [(path, c.byte_offset, c.size) for c in chunks]
+            found = [file.handle[f"pixels_{m}"].id.get_chunk_info(number) for m in RESOLUTIONS]
+        return [(path, c.byte_offset, c.size) for c in found]
+
+
+class FilteredHdf5(Layout):
+    """HDF5 that packs and sums by its own filters: the pixels of `Ours`, and nothing beside them."""
+
+    needs = ("h5py", "hdf5plugin")
+    reader = "h5py and hdf5plugin"
+
+    def __init__(self, label: str, compression: object, *, summed: bool = True) -> None:
+        self.name = f"HDF5, {label}{', Fletcher-32' if summed else ''}"
+        self.options = {**compression, "fletcher32": summed}
+
+    def write(self, folder: Path, dates: list[Pixels]) -> None:
+        folder.mkdir(parents=True)
+        with h5py.File(folder / "0000.h5", "w", libver="v110", rdcc_nbytes=0) as file:
+            for m in RESOLUTIONS:
+                shape = dates[0].values[m].shape
+                pixels = file.create_dataset(
+                    f"pixels_{m}", (len(dates), *shape), "<u2", chunks=(1, *shape), **self.options
+                )
+                for number, date in enumerate(dates):
+                    pixels[number] = date.values[m]
+
+    def open(self, folder: Path) -> Callable[[int, tuple[str, ...]], np.ndarray]:
+        file = h5py.File(folder / "0000.h5", "r", rdcc_nbytes=0)
+        pixels = {m: file[f"pixels_{m}"] for m in RESOLUTIONS}
+
+        def read(number: int, channels: tuple[str, ...]) -> np.ndarray:
+            wanted = [m for m in RESOLUTIONS if m == 10 or set(bands_at(S2_L2A, m)).intersection(channels)]
+            return resampled({m: pixels[m][number] for m in wanted}, channels)
+
+        return read
+
+    def places(self, folder: Path, number: int) -> list[Place]:
+        path = folder / "0000.h5"
+        with h5py.File(path) as file:
+            found = [file[f"pixels_{m}"].id.get_chunk_info(number) for m in RESOLUTIONS]
+        return [(path, c.byte_offset, c.size) for c in found]
 
 
 # ------------------------------------------------------------------------------------------------------------ others
@@ -357,9 +389,11 @@ def others() -> list[Layout]:
 
         blosc.use_threads = False
     return [
-        Ours("bitshuffle zstd 1", hdf5plugin.Bitshuffle(cname="zstd", clevel=1)),
-        Ours("bitshuffle zstd 3", hdf5plugin.Bitshuffle(cname="zstd", clevel=3)),
-        Ours("Blosc2 lz4", hdf5plugin.Blosc2(cname="lz4", clevel=5, filters=hdf5plugin.Blosc2.BITSHUFFLE)),
+        FilteredHdf5("bitshuffle LZ4", hdf5plugin.Bitshuffle(cname="lz4")),
+        FilteredHdf5("bitshuffle LZ4", hdf5plugin.Bitshuffle(cname="lz4"), summed=False),
+        FilteredHdf5("Blosc LZ4", chunks.FILTER, summed=False),
+        FilteredHdf5("bitshuffle zstd 3", hdf5plugin.Bitshuffle(cname="zstd", clevel=3)),
+        FilteredHdf5("Blosc2 LZ4", hdf5plugin.Blosc2(cname="lz4", clevel=5, filters=hdf5plugin.Blosc2.BITSHUFFLE)),
         Zarr("lz4", True),
         Zarr("zstd", True),
         Zarr("lz4", False),

@@ -5,11 +5,13 @@
 All layouts hold the same dates in one run: 264 x 264 px, 12 bands of Sentinel-2 L2A at 10, 20 and 60 m, and NDVI. The
 published layout is that of SSL4EO-S12: a folder a date with one uncompressed single-band GeoTIFF a band, here 13 with
 NDVI. Ours is `greenup.patches`: one HDF5 file, compressed, with checksums, made while it is written and checked while
-it is read. Each side writes all dates twice, the faster counts, and then reads every date once, in random order, as
-(13, 264, 264) uint16, and as RGB only; the best of three readings counts, files in the page cache. A date that was read
-is let go before the next. With ``--formats`` the layouts of benchmarks/containers.py are measured beside them
-(pip install "greenup[benchmarks]" brings what they need), and in each a bit is flipped at 20 seeded places of the
-pixels' bytes: is it noticed on reading, does the reader crash, or is it not noticed?
+it is read. Each layout writes all dates, the first two twice, and reads every date in random order as (13, 264, 264)
+uint16, and as RGB only, in five rounds, layout after layout in each; the least time counts, files in the page cache. A
+date that was read is let go before the next.
+
+With ``--formats`` the layouts of benchmarks/containers.py are measured beside them (pip install "greenup[benchmarks]"
+brings what they need), and in each a bit is flipped at 20 seeded places of the pixels' bytes: is it noticed on
+reading, does the reader crash, or is it not noticed?
 
 The pixels are textured as land is: noise smoothed at many scales, fields with sharp edges, sensor noise; random
 noise would not compress, smooth ramps would compress too well.
@@ -39,6 +41,7 @@ from greenup.imagery.base import Pixels
 from greenup.randomness import generator
 
 FLIPS = 20
+ROUNDS = 5
 GOALS = {"write": 5.0, "read": 10.0, "mb": 0.55, "files": 0.05}
 
 
@@ -71,31 +74,37 @@ def seconds(call, *args) -> float:
     return time.perf_counter() - began
 
 
-def measure(layout: Layout, folder: Path, dates: list[Pixels], truth: np.ndarray | None) -> dict[str, float]:
-    """Seconds a date of writing, reading and reading RGB, megabytes and files a date; and ``image``, the first date."""
-    wrote = []
-    layout.write(folder / "warm", dates[:2])
-    for _ in range(2):
-        shutil.rmtree(folder / "all", ignore_errors=True)
-        wrote.append(seconds(layout.write, folder / "all", dates) / len(dates))
-    read = layout.open(folder / "all")
-    image = read(0, CHANNELS)
-    # The same image everywhere, else the times compare nothing.
-    assert truth is None or (image == truth).all(), f"{layout.name} does not read the same image"
-    order = generator(1, "order").permutation(len(dates)).tolist()
+class Measured:
+    """One layout in a folder of its own: its times, the least of several rounds, and its size."""
 
-    def every(channels: tuple[str, ...]) -> None:
-        for number in order:
-            read(number, channels)
+    def __init__(self, layout: Layout, folder: Path, dates: list[Pixels], truth: np.ndarray | None) -> None:
+        self.layout, self.folder, self.dates = layout, folder, dates
+        self.seconds: dict[str, float] = {}
+        layout.write(folder / "warm", dates[:2])
+        self.write()
+        self.read = layout.open(folder / "all")
+        self.image = self.read(0, CHANNELS)
+        # The same image everywhere, else the times compare nothing.
+        assert truth is None or (self.image == truth).all(), f"{layout.name} does not read the same image"
+        self.order = generator(1, "order").permutation(len(dates)).tolist()
 
-    reading, rgb = (min(seconds(every, c) for _ in range(3)) / len(dates) for c in (CHANNELS, RGB))
-    files = [p for p in (folder / "all").rglob("*") if p.is_file() and "datasets" not in p.parts]
-    # Blocks on disk are what LMDB's sparse map takes; the others are as long as they say.
-    size = sum(min(p.stat().st_size, p.stat().st_blocks * 512) for p in files)
-    return {
-        "write": min(wrote), "read": reading, "rgb": rgb, "mb": size / 1e6 / len(dates),
-        "files": len(files) / len(dates), "image": image,
-    }  # fmt: skip
+    def write(self) -> None:
+        shutil.rmtree(self.folder / "all", ignore_errors=True)
+        self._note("write", seconds(self.layout.write, self.folder / "all", self.dates))
+
+    def read_all(self) -> None:
+        for key, channels in (("read", CHANNELS), ("rgb", RGB)):
+            self._note(key, seconds(lambda c=channels: [self.read(number, c) is None for number in self.order]))
+
+    def _note(self, key: str, took: float) -> None:
+        self.seconds[key] = min(self.seconds.get(key, float("inf")), took / len(self.dates))
+
+    def size(self) -> tuple[float, float]:
+        """Megabytes and files a date."""
+        files = [p for p in (self.folder / "all").rglob("*") if p.is_file() and "datasets" not in p.parts]
+        # Blocks on disk are what LMDB's sparse map takes; the others are as long as they say.
+        size = sum(min(p.stat().st_size, p.stat().st_blocks * 512) for p in files)
+        return size / 1e6 / len(self.dates), len(files) / len(self.dates)
 
 
 def damaged(layout: Layout, folder: Path, dates: list[Pixels]) -> Counter:
@@ -146,29 +155,38 @@ def main() -> None:
     print(f"{args.dates} dates of {len(CHANNELS)} channels, {SIZE_PX} px\n")
     head = f"{'':<42}{'write ms':>9}{'ratio':>7}{'read ms':>9}{'ratio':>7}{'RGB ms':>8}{'ratio':>7}"
     print(f"{head}{'MB a date':>11}{'files a date':>14}{'  noticed, crash, unnoticed' if args.formats else ''}")
-    base, ours = None, None
-    for layout in [Published(), Ours(), *(others() if args.formats else [])]:
-        if lacking := layout.lacking():
-            print(f"{layout.name:<42}not installed: {', '.join(lacking)}")
-            continue
-        with tempfile.TemporaryDirectory(dir=args.folder) as name:
-            found = measure(layout, Path(name), dates, base and base["image"])
-            base = base or found
-            ours = found if ours is None and base is not found else ours
-            line = f"{layout.name:<42}"
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+        measured: list[Measured] = []
+        for number, layout in enumerate([Published(), Ours(), *(others() if args.formats else [])]):
+            if lacking := layout.lacking():
+                print(f"{layout.name:<42}not installed: {', '.join(lacking)}")
+                continue
+            truth = measured[0].image if measured else None
+            measured.append(Measured(layout, Path(name) / str(number), dates, truth))
+        # In turn, so that what else the machine does meets all of them alike.
+        for _ in range(ROUNDS):
+            for one in measured:
+                one.read_all()
+        for one in measured[:2]:
+            one.write()
+        for one in measured:
+            line = f"{one.layout.name:<42}"
             for key, width in (("write", 9), ("read", 9), ("rgb", 8)):
-                line += f"{found[key] * 1e3:>{width}.2f}{base[key] / found[key]:>7.1f}"
-            line += f"{found['mb']:>11.3f}{found['files']:>14.3f}"
+                line += f"{one.seconds[key] * 1e3:>{width}.2f}{measured[0].seconds[key] / one.seconds[key]:>7.1f}"
+            line += "{:>11.3f}{:>14.3f}".format(*one.size())
             if args.formats:
-                said = damaged(layout, Path(name), dates)
+                said = damaged(one.layout, one.folder, dates)
                 line += f"{said['error']:>9},{said['crash']:>6},{said['other'] + said['same']:>10}"
-                line += f"   needs {layout.reader}"
-        print(line, flush=True)
+                line += f"   needs {one.layout.reader}"
+            print(line, flush=True)
+        base, ours = measured[:2]
+        mb, files = ours.size()
     print("\nratio: the published layout's time over this one's")
     print(
-        f"held to, of ours: write {base['write'] / ours['write']:.1f} (>= {GOALS['write']:g}), "
-        f"read {base['read'] / ours['read']:.1f} (>= {GOALS['read']:g}), MB {ours['mb']:.3f} (<= {GOALS['mb']:g}), "
-        f"files {ours['files']:.3f} (<= {GOALS['files']:g})"
+        f"held to, of ours: write {base.seconds['write'] / ours.seconds['write']:.1f} (>= {GOALS['write']:g}), "
+        f"read {base.seconds['read'] / ours.seconds['read']:.1f} (>= {GOALS['read']:g}), "
+        f"MB {mb:.3f} (<= {GOALS['mb']:g}), "
+        f"files {files:.3f} (<= {GOALS['files']:g})"
     )
 
 

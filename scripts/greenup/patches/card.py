@@ -204,7 +204,7 @@ def _structure(about: Description) -> list[str]:
         "",
         "Every image has a checksum (XXH3-128 of pixels and masks) in pixel file, ledger and items; `snakemake verify`",
         "recomputes all of them. Other programs read the pixel files with any HDF5 and the filters of `hdf5plugin`",
-        "(bitshuffle with LZ4); `docs/store.md` tells how.",
+        "(Blosc); `docs/store.md` tells how.",
         "",
         "| season | images |",
         "|---|---|",

@@ -5,6 +5,7 @@
     valid_10, valid_20, valid_60         (n, h, w) uint8, 1 where the product has data in every measured band
     invalid_10, invalid_20, invalid_60   (n,) int32: how many pixels of the mask are 0
     checksum_10, ...                     (n,) XXH3-128 of pixels and mask at one resolution (`greenup.patches.form`)
+    packed_10, ...                       (n,) XXH3-128 of the same as packed (`greenup.patches.chunks`)
     site_id, season, scene_id, time, cloud, epsg, west, north, pixel_x, pixel_y, checksum, valid_fraction   (n,)
 
 A resolution stands in the file only if a band or mask has it; in a file whose bands were all resampled to 10 m by those
@@ -15,10 +16,10 @@ image are valid, its chunk of ``valid_*`` is not written: HDF5 gives the fill va
 Attributes name the bands of each resolution, the patch size, the version of this layout, whether the pixels are
 simulated, their attribution line, and what they were made from.
 
-Four sums notice damage. Chunks, compressed by bitshuffle with LZ4 (hdf5plugin), carry Fletcher-32 sums, which any HDF5
-reader checks *before* it unpacks: LZ4 itself reads beyond its memory when it is given altered bytes. HDF5's own
-structures carry sums of their own. `ShardFile.read` checks what was unpacked against ``checksum_*``: it is the image
-that was exported, at its own row. The attribute ``checksum`` covers all other attributes and columns.
+Sums notice damage. `ShardFile.read` compares packed chunks with ``packed_*`` before it unpacks them, so an image that
+is read is the one that was exported, at its own row. ``checksum_*`` and ``checksum`` say the same of the pixels
+themselves, however they are packed; `ShardFile.is_intact` recomputes them. HDF5's own structures carry sums of their
+own, and the attribute ``checksum`` covers all other attributes and columns.
 docs/store.md tells how other programs read such a file, and how this container was chosen.
 """
 
@@ -33,7 +34,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import hdf5plugin
 import numpy as np
 import pandas as pd
 import xxhash
@@ -41,19 +41,20 @@ import xxhash
 from greenup.errors import UserError
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
-from greenup.patches.form import Form, Row, checksum_of, checksums_of, joint, pixel_checksum
+from greenup.patches.chunks import FILTER, pack, packed_checksum, unpack
+from greenup.patches.form import Form, Row, checksums_of, joint, pixel_checksum
 
 __all__ = ["COLUMNS", "DAMAGE", "VERSION", "Form", "Row", "ShardFile", "ShardWriter", "pixel_checksum", "writing"]
 
-VERSION = 2
+VERSION = 3
 """Version of the layout; a file of another version is not read."""
-
-# LZ4 rather than zstd: 5 % larger on textured reflectance, read twice as fast (docs/store.md).
-_FILTER = hdf5plugin.Bitshuffle(cname="lz4")
 
 _TEXT = ("site_id", "season", "scene_id", "checksum")
 _NUMBERS = ("cloud", "west", "north", "pixel_x", "pixel_y", "valid_fraction")
 COLUMNS = (*_TEXT, "time", "epsg", *_NUMBERS)
+
+Packed = dict[int, tuple[bytes, bytes | None]]
+"""An image as it lies in a file: resolution (m) -> chunk of the pixels, chunk of the mask."""
 
 # What h5py and HDF5 raise on a file that is cut short or altered.
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError)
@@ -71,6 +72,7 @@ class ShardWriter:
         self.form = form
         self._rows: list[Row | None] = [None] * count
         self._checksums = {m: [""] * count for m in form.resolutions}
+        self._packed = {m: [""] * count for m in form.resolutions}
         self._invalid = {m: np.zeros(count, "<i4") for m in form.resolutions}
         attrs = self.attrs = _Attributes(self._file)
         attrs["version"] = VERSION
@@ -93,39 +95,37 @@ class ShardWriter:
     def _image_dataset(self, name: str, shape: tuple[int, ...], dtype: str, **more: Any) -> h5py.Dataset:
         # maxshape: HDF5 refuses a chunk longer than a fixed dimension, and a shard may hold no image.
         chunks, longest = (1, *shape[1:]), (None, *shape[1:])
-        return self._file.create_dataset(
-            name, shape, dtype, chunks=chunks, maxshape=longest, fletcher32=True, **_FILTER, **more
-        )
+        return self._file.create_dataset(name, shape, dtype, chunks=chunks, maxshape=longest, **FILTER, **more)
 
     def put(self, index: int, row: Row, pixels: Pixels) -> None:
         """Write one image. Raises `ValueError` when the row's checksum is not that of the pixels."""
         checksums = checksums_of(pixels)
         if joint(checksums) != row.checksum:
             raise ValueError(f"row {index}: the pixels given do not have the checksum given, {row.checksum}")
-        with _as_os_error():
-            for m in self.form.resolutions:
-                valid = pixels.valid[m]
-                self._pixels[m][index] = pixels.values[m]
-                self._checksums[m][index] = checksums[m]
-                self._invalid[m][index] = invalid = valid.size - np.count_nonzero(valid)
-                if invalid:
-                    self._valid[m][index] = valid
+        for m in self.form.resolutions:
+            valid = pixels.valid[m]
+            self._checksums[m][index] = checksums[m]
+            self._invalid[m][index] = invalid = valid.size - np.count_nonzero(valid)
+            self._put_chunks(index, m, pack(pixels.values[m]), pack(valid.view("u1")) if invalid else None)
         self._rows[index] = row
 
     def copy(self, index: int, row: Row, source: ShardFile, source_index: int) -> None:
-        """Take over one image from another file of the same form, without decompressing it."""
-        for m in self.form.resolutions:
-            self._invalid[m][index] = invalid = source.invalid(m)[source_index]
+        """Take over one image from another file of the same form, without unpacking it.
+
+        Raises `UserError` when it is damaged there.
+        """
+        for m, (chunk, mask) in source.packed(source_index).items():
             self._checksums[m][index] = source.column(f"checksum_{m}")[source_index].decode()
-            datasets = [("pixels", self._pixels[m])]
-            if invalid:
-                datasets.append(("valid", self._valid[m]))
-            for kind, target in datasets:
-                rest = (0,) * (target.ndim - 1)
-                mask, chunk = source.handle[f"{kind}_{m}"].id.read_direct_chunk((source_index, *rest))
-                with _as_os_error():
-                    target.id.write_direct_chunk((index, *rest), chunk, mask)
+            self._invalid[m][index] = source.invalid(m)[source_index]
+            self._put_chunks(index, m, chunk, mask)
         self._rows[index] = row
+
+    def _put_chunks(self, index: int, native_m: int, chunk: bytes, mask: bytes | None) -> None:
+        self._packed[native_m][index] = packed_checksum(chunk, mask)
+        with _as_os_error():
+            self._pixels[native_m].id.write_direct_chunk((index, 0, 0, 0), chunk)
+            if mask is not None:
+                self._valid[native_m].id.write_direct_chunk((index, 0, 0), mask)
 
     def close(self) -> None:
         """Write the columns and close the file."""
@@ -142,6 +142,7 @@ class ShardWriter:
             columns[name] = np.array([getattr(r.grid, name) for r in rows], "<f8")
         for m in self.form.resolutions:
             columns[f"checksum_{m}"] = _text(self._checksums[m])
+            columns[f"packed_{m}"] = _text(self._packed[m])
             columns[f"invalid_{m}"] = self._invalid[m]
         with _as_os_error():
             for name, values in columns.items():
@@ -255,7 +256,7 @@ class ShardFile:
             attrs["origin"].decode(),
             bool(attrs["resampled"]),
         )
-        names = (*COLUMNS, *(f"{kind}_{m}" for m in form.resolutions for kind in ("checksum", "invalid")))
+        names = (*COLUMNS, *(f"{kind}_{m}" for m in form.resolutions for kind in ("checksum", "packed", "invalid")))
         self._columns = {name: self._column(name) for name in names}
         if _checksum_beside(attrs, self._columns).encode() != attrs["checksum"]:
             raise ValueError("what stands beside the pixels does not match its checksum")
@@ -264,8 +265,8 @@ class ShardFile:
             raise ValueError(f"columns of {sorted(lengths)} rows")
         self._count = lengths.pop()
         # Looked up once: finding a dataset by name takes as long as reading a small one.
-        self._pixels = {m: h5py.Dataset(self._dataset(f"pixels_{m}")) for m in form.resolutions}
-        self._valid = {m: h5py.Dataset(self._dataset(f"valid_{m}")) for m in form.resolutions}
+        self._pixels = {m: self._dataset(f"pixels_{m}") for m in form.resolutions}
+        self._valid = {m: self._dataset(f"valid_{m}") for m in form.resolutions}
         for m in form.resolutions:
             shape = (self._count, *form.shape(m))
             for dataset, expected, dtype in (
@@ -273,9 +274,8 @@ class ShardFile:
                 (self._valid[m], (shape[0], *shape[2:]), "u1"),
             ):
                 if dataset.shape != expected or dataset.dtype != dtype:
-                    raise ValueError(
-                        f"{dataset.name} is {dataset.dtype} {dataset.shape}, expected {np.dtype(dtype)} {expected}"
-                    )
+                    name, wanted = h5py.h5i.get_name(dataset).decode(), np.dtype(dtype)
+                    raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}, expected {wanted} {expected}")
 
     def _dataset(self, name: str) -> h5py.h5d.DatasetID:
         # By its identifier: `handle[name]` takes three times as long, which counts where a reader goes at random
@@ -293,8 +293,8 @@ class ShardFile:
         return self._count
 
     def column(self, name: str) -> np.ndarray:
-        """One of `COLUMNS`, or ``checksum_<m>``, as it is stored: text as UTF-8 bytes, time in microseconds since
-        1970."""
+        """One of `COLUMNS`, ``checksum_<m>`` or ``packed_<m>``, as it is stored: text as UTF-8 bytes, time in
+        microseconds since 1970."""
         return self._columns[name]
 
     def invalid(self, native_m: int) -> np.ndarray:
@@ -320,31 +320,48 @@ class ShardFile:
             None if np.isnan(c["cloud"]) else float(c["cloud"]),
         )
 
+    def packed(self, index: int, resolutions: tuple[int, ...] | None = None) -> Packed:
+        """One row as it lies in the file, at all stored resolutions or at some of them: by resolution (m), the chunk of
+        the pixels, and that of the mask or None where all pixels are valid.
+
+        Raises `UserError` naming file and row when they cannot be read or are not those that were written.
+        """
+        found: Packed = {}
+        with self._damage_named(f"row {index}"):
+            for m in self.form.resolutions if resolutions is None else resolutions:
+                chunk = self._pixels[m].read_direct_chunk((index, 0, 0, 0))[1]
+                mask = self._valid[m].read_direct_chunk((index, 0, 0))[1] if self.invalid(m)[index] else None
+                if packed_checksum(chunk, mask).encode() != self._columns[f"packed_{m}"][index]:
+                    raise ValueError(f"at {m} m it does not match its checksum")
+                found[m] = chunk, mask
+        return found
+
+    def unpack(self, packed: Packed) -> Pixels:
+        """The pixels of what `packed` gave. It touches nothing but its argument: threads may do it side by side."""
+        values, valid = {}, {}
+        for m, (chunk, mask) in packed.items():
+            shape = self.form.shape(m)
+            values[m] = unpack(chunk, shape, 2)
+            valid[m] = np.ones(shape[1:], bool) if mask is None else unpack(mask, shape[1:], 1).view(bool)
+        return Pixels(values, valid)
+
     def read(self, index: int, resolutions: tuple[int, ...] | None = None) -> Pixels:
         """Pixels of one row, at all stored resolutions or at some of them, each checked against its checksum.
 
         Raises `UserError` naming file and row when they cannot be read or are not those that were exported.
         """
-        values, valid = {}, {}
+        packed = self.packed(index, resolutions)
         with self._damage_named(f"row {index}"):
-            for m in self.form.resolutions if resolutions is None else resolutions:
-                values[m] = self._pixels[m][index]
-                if self._columns[f"invalid_{m}"][index]:
-                    valid[m] = self._valid[m][index].astype(bool)
-                else:
-                    valid[m] = np.ones(values[m].shape[1:], bool)
-                if checksum_of(values[m], valid[m]).encode() != self._columns[f"checksum_{m}"][index]:
-                    raise ValueError(f"at {m} m it does not match its checksum")
-        return Pixels(values, valid)
+            return self.unpack(packed)
 
     def is_intact(self, index: int) -> bool:
         """Whether a row can be read and is what was exported."""
         try:
-            self.read(index)
+            checksums = checksums_of(self.read(index))
         except UserError:
             return False
-        checksums = {m: self.column(f"checksum_{m}")[index].decode() for m in self.form.resolutions}
-        return joint(checksums) == self.column("checksum")[index].decode()
+        noted = {m: self.column(f"checksum_{m}")[index].decode() for m in self.form.resolutions}
+        return checksums == noted and joint(checksums) == self.column("checksum")[index].decode()
 
     def close(self) -> None:
         self.handle.close()

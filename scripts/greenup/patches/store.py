@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from greenup.bands import BANDS, check_bands, indices_of, masks_of, physical
+from greenup.bands import physical
 from greenup.errors import UserError
 from greenup.files import read_table
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
-from greenup.patches.container import Form, Row, ShardFile
-from greenup.patches.resample import bilinear_to_10m, index_of, nearest_to_10m
+from greenup.patches.channels import assemble, parts_of
+from greenup.patches.container import Packed, Row, ShardFile
 from greenup.schemas import INDEX
 
 # Below the 1 024 open files that most systems allow a process.
@@ -63,8 +63,8 @@ class PatchStore:
 
         Raises `KeyError` when the dataset has no such image, `UserError` naming the file when that is damaged.
         """
-        pixels, grid, *_ = self._read(site_id, season)
-        return pixels, grid
+        file, packed, _, row = self._fetch(site_id, season)
+        return file.unpack(packed), file.grid(row)
 
     def read(
         self, site_id: str, season: str, channels: Sequence[str], *, physical: bool = False
@@ -84,30 +84,9 @@ class PatchStore:
         file.
         """
         channels = tuple(channels)
-        check_bands(channels, "channels")
-        masks = set(masks_of(channels))
-        pixels, _, form, whole = self._read(site_id, season, channels)
-        size = form.size_px
-        place = {name: i for i, name in enumerate(channels)}
-        image = np.empty((len(channels), size, size), np.uint16)
-        valid = np.ones((size, size), bool)
-        for m in form.resolutions_of(channels):
-            stored, values = form.bands_at(m), pixels.values[m]
-            here = [c for c in channels if c in stored]
-            smooth = [c for c in here if c not in masks]
-            indices = [c for c in channels if c not in form.bands] if m == 10 else []
-            if m not in whole and (smooth or indices or masks == set(channels)):
-                valid &= nearest_to_10m(pixels.valid[m], m // 10, size)
-            for name in here if m == 10 else masks.intersection(here):
-                band = values[stored.index(name)]
-                if name in masks and m not in whole:
-                    band = np.where(pixels.valid[m], band, np.uint16(BANDS[name].unknown))
-                image[place[name]] = nearest_to_10m(band, m // 10, size)
-            if smooth and m > 10:
-                bands, planes = [values[stored.index(c)] for c in smooth], [image[place[c]] for c in smooth]
-                bilinear_to_10m(bands, pixels.valid[m], m // 10, size, planes, all_valid=m in whole)
-            for name in indices:
-                image[place[name]] = index_of(name, dict(zip(stored, values, strict=True)))
+        file, packed, whole, _ = self._fetch(site_id, season, channels)
+        form = file.form
+        image, valid = assemble(parts_of(form, channels), len(channels), form.size_px, file.unpack(packed), whole)
         if physical:
             return _physical(image, valid, channels), valid
         if not valid.all():
@@ -148,14 +127,15 @@ class PatchStore:
         except KeyError:
             raise KeyError(f"no image of site {site_id!r}, season {season!r} in this dataset") from None
 
-    def _read(
-        self, site_id: str, season: str, channels: Sequence[str] = ()
-    ) -> tuple[Pixels, PatchGrid, Form, frozenset[int]]:
-        """The bands behind some channels, or all bands, as stored; their grid, the file's form, and the resolutions at
-        which all pixels are valid."""
+    def _fetch(
+        self, site_id: str, season: str, channels: tuple[str, ...] | None = None
+    ) -> tuple[ShardFile, Packed, frozenset[int], int]:
+        """The file, what it holds of the bands behind some channels, or of all bands; the resolutions at which all
+        pixels are valid; the row."""
         at = self._locate(site_id, season)
         self._check_process()
-        # The lock spans the read, so that no other thread closes the file meanwhile; HDF5 reads one at a time anyway.
+        # The lock spans the reading, so that no other thread closes the file meanwhile; HDF5 reads one at a time
+        # anyway. Unpacking, most of the work, goes on beside that of other threads.
         with self._lock:
             file = self._open(self._file_of[at])
             row = int(self._row_of[at])
@@ -165,16 +145,14 @@ class PatchStore:
                     f"{file.path}: row {row} is not site {site_id}, {season}, as the index of the dataset says",
                     "the index is older than the pixel file: run the workflow again",
                 )
-            form, bands = file.form, file.form.bands
-            known = (*bands, *indices_of(bands))
-            for channel in channels:
-                if channel not in known:
-                    raise UserError(
-                        f"{file.path}: channel {channel!r} is not stored", f"choose from {', '.join(known)}"
-                    )
-            resolutions = form.resolutions_of(channels) if channels else form.resolutions
+            resolutions = file.form.resolutions
+            if channels is not None:
+                try:
+                    resolutions = tuple(part.native_m for part in parts_of(file.form, channels))
+                except UserError as error:
+                    raise UserError(f"{file.path}: {error.message}", error.mend) from None
             whole = frozenset(m for m in resolutions if not file.invalid(m)[row])
-            return file.read(row, resolutions), file.grid(row), form, whole
+            return file, file.packed(row, resolutions), whole, row
 
     # ----------------------------------------------------------------------------------------------------- files
     def _open(self, code: int) -> ShardFile:

@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 
 import h5py
+import hdf5plugin
+import numcodecs
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from greenup.bands import BANDS
 from greenup.errors import UserError
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels
+from greenup.patches import chunks, container
 from greenup.patches.container import Form, Row, ShardFile, ShardWriter, pixel_checksum, writing
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,13 +114,15 @@ def test_a_whole_image_is_read_without_its_masks(shard, monkeypatch):
     path, _, images = shard
     with ShardFile(path) as file:
         read = []
-        get = h5py.Dataset.__getitem__
-        monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda self, at: (read.append(self.name), get(self, at))[1])
+        monkeypatch.setattr(
+            container, "unpack", lambda chunk, *about: (read.append(about), chunks.unpack(chunk, *about))[1]
+        )
         assert same(file.read(0), images[0])
-        assert read == ["/pixels_10", "/pixels_20", "/pixels_60"]
+        assert read == [((2, 18, 18), 2), ((2, 9, 9), 2), ((1, 3, 3), 2)]
+        assert [mask for _, mask in file.packed(0).values()] == [None] * 3
         read.clear()
         file.read(1, (20,))
-        assert read == ["/pixels_20", "/valid_20"]
+        assert read == [((2, 9, 9), 2), ((9, 9), 1)]
 
 
 def test_checksums_are_those_that_the_layout_describes(shard):
@@ -133,7 +138,47 @@ def test_checksums_are_those_that_the_layout_describes(shard):
                     data += file[f"valid_{m}"][i].tobytes()
                 parts.append(xxhash.xxh3_128_hexdigest(data))
                 assert file[f"checksum_{m}"].asstr()[i] == parts[-1]
+                packed = file[f"pixels_{m}"].id.read_direct_chunk((i, 0, 0, 0))[1]
+                if file[f"invalid_{m}"][i]:
+                    packed += file[f"valid_{m}"].id.read_direct_chunk((i, 0, 0))[1]
+                assert file[f"packed_{m}"].asstr()[i] == xxhash.xxh3_128_hexdigest(packed)
             assert file["checksum"].asstr()[i] == xxhash.xxh3_128_hexdigest("".join(parts).encode()) == rows[i].checksum
+
+
+def test_other_readers_unpack_the_same_pixels(shard):
+    """By HDF5's own Blosc filter, which knows nothing of our packing."""
+    path, _, images = shard
+    with h5py.File(path) as file:
+        assert file["pixels_10"]._filters.keys() == {str(hdf5plugin.Blosc.filter_id)} == {"32001"}
+        for i, pixels in enumerate(images):
+            for m in (10, 20, 60):
+                np.testing.assert_array_equal(file[f"pixels_{m}"][i], pixels.values[m])
+                np.testing.assert_array_equal(file[f"valid_{m}"][i], pixels.valid[m])
+
+
+def test_chunks_of_other_writers_are_read(shard):
+    """Packed by HDF5's filter: other bytes perhaps, the same pixels."""
+    path, _, images = shard
+    with h5py.File(path) as file, h5py.File(path.with_name("other.h5"), "w") as other:
+        values = file["pixels_10"][0]
+        other.create_dataset("x", data=values[None], chunks=(1, *values.shape), **chunks.FILTER)
+        chunk = other["x"].id.read_direct_chunk((0, 0, 0, 0))[1]
+    np.testing.assert_array_equal(chunks.unpack(chunk, values.shape, 2), images[0].values[10])
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2"])
+def test_packing(dtype):
+    values = np.random.default_rng(0).integers(0, 200, (3, 40, 41)).astype(dtype)
+    for part in (values, values[:, ::2, ::3], values.transpose(2, 0, 1)):
+        chunk = chunks.pack(part)
+        found = chunks.unpack(chunk, part.shape, values.itemsize)
+        assert found.dtype == dtype and found.flags.writeable and np.array_equal(found, part)
+        assert chunk == chunks.pack(part.copy())
+    with pytest.raises(ValueError, match="its chunk does not hold"):
+        chunks.unpack(chunks.pack(values), (3, 40, 40), values.itemsize)
+    noise = np.random.default_rng(0).integers(0, 2**16, (50, 50)).astype("<u2")
+    np.testing.assert_array_equal(chunks.unpack(chunks.pack(noise), noise.shape, 2), noise)
+    assert not numcodecs.blosc.use_threads
 
 
 def test_the_checksum_tells_masks_values_and_resolutions_apart():
@@ -278,7 +323,7 @@ def test_attributes_are_covered_by_the_checksum(shard):
 def test_another_version_is_refused_with_its_mend():
     """Written by the release whose layout was version 1."""
     path = Path(__file__).parent / "files" / "twelve_bands_v1.h5"
-    with pytest.raises(UserError, match="layout version 1, this greenup reads version 2") as raised:
+    with pytest.raises(UserError, match="layout version 1, this greenup reads version 3") as raised:
         ShardFile(path)
     assert "`snakemake repair`" in str(raised.value) and "delete" not in str(raised.value)
     assert path.name in raised.value.message
