@@ -175,6 +175,9 @@ def main() -> None:
                 line += f"{one.seconds[key] * 1e3:>{width}.2f}{measured[0].seconds[key] / one.seconds[key]:>7.1f}"
             line += "{:>11.3f}{:>14.3f}".format(*one.size())
             if args.formats:
+                # LMDB opens a folder once a process.
+                one.read = None
+                gc.collect()
                 said = damaged(one.layout, one.folder, dates)
                 line += f"{said['error']:>9},{said['crash']:>6},{said['other'] + said['same']:>10}"
                 line += f"   needs {one.layout.reader}"
