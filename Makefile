@@ -45,7 +45,9 @@ SAMPLES ?=
 real: install
 	@python scripts/make_samples.py --samples "$(SAMPLES)" --out data/real_sample
 	@$(SNAKEMAKE) --configfile config/real_sample.yaml
+	@$(SNAKEMAKE) --configfile config/chelsa_at_stations.yaml
 	@python scripts/summary.py results/real_sample
+	@python scripts/summary.py results/chelsa_at_stations
 
 lint: install
 	@ruff check . && ruff format --check .

@@ -8,7 +8,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from greenup.config import resolve
+from greenup.config.request import read_configuration
 from greenup.errors import UserError
 from greenup.plan import STAGES, Plan
 
@@ -22,8 +22,9 @@ if len(workflow.configfiles) > 1:
     raise WorkflowError("more than one --configfile; mend: give one study file, with `like:` and overrides inside")
 
 try:
-    study = resolve(config, where=str(workflow.configfiles[0]))
-    plan = Plan(study)
+    # With the words of `embed` in --config the study is made for them.
+    study, request = read_configuration(config, where=str(workflow.configfiles[0]))
+    plan = Plan(study, request)
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -34,11 +35,12 @@ shell.prefix(plan.shell_prefix(workflow.basedir))
 
 wildcard_constraints:
     dataset="|".join(study.datasets),
+    image_set="|".join(study.image_sets) or "none",
     model="|".join(study.models) or "none",
     task="|".join(study.tasks) or "none",
     shard=r"\d{4}",
     protocol="linear|knn",
-    folds="random|blocks",
+    folds="random|blocks|official",
 
 
 report: "rules/report/workflow.rst"
@@ -53,6 +55,8 @@ localrules:
     pretrain,
     tasks,
     evaluate,
+    submissions,
+    embed,
     paper,
     report,
 
@@ -71,5 +75,12 @@ include: "rules/scenes.smk"
 include: "rules/patches.smk"
 include: "rules/pretrain.smk"
 include: "rules/tasks.smk"
+include: "rules/image_sets.smk"
 include: "rules/evaluate.smk"
+include: "rules/features.smk"
+include: "rules/embed.smk"
+include: "rules/change.smk"
+include: "rules/submission.smk"
+include: "rules/finetune.smk"
+include: "rules/doubt.smk"
 include: "rules/paper.smk"

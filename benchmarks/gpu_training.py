@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from greenup.config.learning import Model
+from greenup.config.models import Model
 from greenup.pretrain.clock import StepClock
 from greenup.pretrain.data import SiteViews, open_patch_store, sites_of
 from greenup.pretrain.loading import loader

@@ -35,7 +35,7 @@ import pandas as pd
 import rasterio
 import torch
 from greenup.bands import S2_L2A, SECO_ECO
-from greenup.config.learning import Model
+from greenup.config.models import Model
 from greenup.files import write_table
 from greenup.grids import PatchGrid
 from greenup.imagery.base import Pixels

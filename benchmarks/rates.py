@@ -29,8 +29,9 @@ import pandas as pd
 import torch
 from greenup.bands import S2_L2A, SECO_ECO
 from greenup.config.data import Scenes
-from greenup.config.learning import LinearProtocol, Model
+from greenup.config.evaluation import LinearProtocol
 from greenup.config.methods import SeCoMethod
+from greenup.config.models import Model
 from greenup.costs.networks import gmacs
 from greenup.costs.rates import COLUMNS, TABLE, read_rates
 from greenup.evaluate.knn import knn_scores

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from greenup.config.learning import Model
+from greenup.config.models import Model
 from greenup.pretrain.methods.base import Batch, Moment
 from greenup.pretrain.methods.seco import SeCo
 from greenup.pretrain.optimizers import build_optimizer

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import torch
 from greenup.bands import RGB, S2_L1C, SECO_ECO
-from greenup.config.learning import Model
+from greenup.config.models import Model
 from greenup.pretrain.views import build_views
 from greenup.pretrain.views.crops import draw_window
 from greenup.randomness import generator

@@ -10,25 +10,29 @@ rule embed_images:
         f"{R}/logs/embed_images/{{model}}/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/evaluate/embed_images.{{model}}.{{dataset}}.tsv"
+    wildcard_constraints:
+        model="|".join(plan.image_models) or "none",
     conda:
         "../envs/train.yaml"
     params:
         recipe=1,
         model=lambda w: plan.json(plan.model(w.model)),
-        folder=lambda w: f"{R}/models/{w.model}",
+        folder=lambda w: plan.model_folder(w.model),
+        precision=study.evaluation.precision,
     message:
         "embeddings of {wildcards.dataset} by {wildcards.model}"
     shell:
         'python "$SCRIPTS"/embed_images.py --model {params.model:q} --model-folder {params.folder:q}'
-        " --index {input.index:q} --statistics {input.statistics:q} --threads {threads}"
+        " --index {input.index:q} --statistics {input.statistics:q} --precision {params.precision} --threads {threads}"
         ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 
 rule run_probe:
     input:
-        embeddings=lambda w: f"{R}/embeddings/{w.model}/{plan.task(w.task).dataset}.parquet",
+        embeddings=lambda w: f"{R}/embeddings/{w.model}/{plan.task(w.task).images}.parquet",
         labels=f"{R}/tasks/{{task}}/labels.parquet",
         folds=f"{R}/tasks/{{task}}/folds.parquet",
+        model_config=lambda w: plan.probe_config(w.model),
     output:
         scores=f"{R}/probes/{{model}}/{{task}}/{{protocol}}.{{folds}}.parquet",
         predictions=f"{R}/probes/{{model}}/{{task}}/{{protocol}}.{{folds}}.predictions.parquet",
@@ -52,3 +56,4 @@ rule evaluate:
     input:
         plan.embeddings,
         plan.probes,
+        plan.finetuned,

@@ -2,7 +2,7 @@
 
 from os.path import relpath
 
-from greenup.config.learning import MiniatureLabels
+from greenup.config.labels import MiniatureLabels
 
 
 rule fig1:
@@ -319,7 +319,8 @@ rule tableA1:
 
 rule results_table:
     input:
-        plan.probes,
+        probes=plan.scored,
+        doubt=plan.doubts["doubt"],
     output:
         csv=report(
             f"{R}/paper/tables/results.csv",

@@ -1,27 +1,33 @@
-"""Rule embed_images: one vector an image of a dataset."""
+"""Rules embed_images and embed_image_set: one vector an image of a dataset or of a published image set."""
 
 import argparse
 
 from greenup.config import Model, Runtime, parse
+from greenup.config.image_sets import ImageSet
 from greenup.errors import job
-from greenup.evaluate.embed import embed_images
-from greenup.files import read_table, write_table
-from greenup.schemas import EMBEDDINGS, INDEX
+from greenup.evaluate.embed import embed_to_file
+from greenup.evaluate.images import DatasetImages, SetImages
 
 parser = argparse.ArgumentParser(description=__doc__)
-for name in ("model", "model-folder", "index", "statistics", "runtime", "out", "log"):
+for name in ("model", "model-folder", "index", "precision", "runtime", "out", "log"):
     parser.add_argument(f"--{name}", required=True)
+images_of = parser.add_mutually_exclusive_group(required=True)
+images_of.add_argument("--statistics", help="statistics.json of the dataset")
+images_of.add_argument("--image-set", help="settings of the image set, JSON")
 parser.add_argument("--threads", type=int, default=1)
 args = parser.parse_args()
 
 with job(args.log):
-    vectors = embed_images(
+    if args.image_set:
+        images = SetImages(parse(ImageSet, args.image_set), args.index)
+    else:
+        images = DatasetImages(args.index, args.statistics)
+    embed_to_file(
+        args.out,
         parse(Model, args.model),
         args.model_folder,
-        index=args.index,
-        statistics=args.statistics,
+        images,
         threads=args.threads,
         runtime=parse(Runtime, args.runtime),
+        precision=args.precision,
     )
-    about = read_table(args.index, INDEX).attrs
-    write_table(args.out, vectors, EMBEDDINGS, simulated=about["simulated"], attribution=about["attribution"])

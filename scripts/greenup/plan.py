@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 
 from pydantic import BaseModel
 
 from greenup.bands import native_resolutions
-from greenup.config import Model, Study, Task, weights
+from greenup.config import Model, Study, Task
 from greenup.config.data import MiniatureImagery, PublishedImagery
-from greenup.config.learning import FileLabels
 from greenup.config.methods import TrainedMethod
 from greenup.config.phenology import (
     ImagesPhenology,
@@ -21,9 +19,12 @@ from greenup.config.phenology import (
     TablePhenology,
     TilesPhenology,
 )
+from greenup.config.request import Request
 from greenup.config.seasons import CustomSeasons, EviSeasons, PublishedSeasons
-from greenup.errors import UserError
 from greenup.patches.repair import waiting
+from greenup.plan_doubt import DoubtPlan
+from greenup.plan_evaluate import EvaluatePlan
+from greenup.plan_image_sets import ImageSetPlan
 from greenup.plan_sites import SitesPlan
 from greenup.sites import sources
 
@@ -33,11 +34,11 @@ QUALITY_FIGURES = ("map", "images", "cloud", "offset", "dates", "contact_sheet",
 """Figures of the quality report of a dataset, in its order."""
 
 
-class Plan(SitesPlan):
+class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan):
     """Paths below results/<study>/ and what the configuration says of each."""
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
+    def __init__(self, study: Study, request: Request | None = None) -> None:
+        self.study, self.request = study, request
         self.root = f"results/{study.study}"
         # Here and not in a rule, so that a wrong name is told before any job.
         self._site_data = sources.resolve(study.sources)
@@ -78,12 +79,12 @@ class Plan(SitesPlan):
     def used(self) -> list[str]:
         """Datasets whose images a model, a task, Figure 2 or ``evaluation.embed`` asks for; the others are only drawn.
 
-        Where nothing asks, the images are what the study is for, and all are made.
+        Where nothing asks, and no image set is judged on, the images are what the study is for, and all are made.
         """
         wanted = {m.dataset for m in self.study.models.values()} | {t.dataset for t in self.study.tasks.values()}
         wanted |= {self.study.paper.fig2_dataset, *self.study.evaluation.embed}
         wanted -= {None}
-        return [n for n in self.imaged if n in wanted or not wanted]
+        return [n for n in self.imaged if n in wanted or not (wanted or self.labelled_sets)]
 
     # ----------------------------------------------------------------------------------------- phenology, patches
     def phenology_inputs(self, dataset: str) -> list[str]:
@@ -172,81 +173,6 @@ class Plan(SitesPlan):
         """The figures of a dataset's quality report, with {dataset} in their paths: all as png, pdf or csv."""
         return [f"{self.root}/datasets/{{dataset}}/quality/{name}.{kind}" for name in QUALITY_FIGURES]
 
-    # ----------------------------------------------------------------------------------------- models and tasks
-    @property
-    def weighted_models(self) -> list[str]:
-        return [n for n, m in self.study.models.items() if m.has_weights]
-
-    @property
-    def published_models(self) -> list[str]:
-        """Models whose weights others have released."""
-        return [n for n, m in self.study.models.items() if m.is_published]
-
-    def released_row(self, model: str) -> dict[str, object]:
-        """The row of config/weights.csv that a model takes, for ``params:``."""
-        return asdict(weights.weights_named(self.model(model).method.weights))
-
-    def released_file(self, model: str) -> str:
-        """The downloaded weights of a model: the user's own file, or that of the row, fetched where it has an address.
-
-        Raises `UserError` where the file must be fetched by hand and is not there.
-        """
-        method = self.model(model).method
-        row = weights.weights_named(method.weights)
-        path = Path(method.file) if method.file is not None else row.path
-        if not path.is_file() and (method.file is not None or not row.url):
-            where = f"models.{model}.method.{'file' if method.file is not None else 'weights'}"
-            note = f" ({row.note})" if row.note else ""
-            raise UserError(
-                f"{where}: {path} is not there, and {row.name} has no address that a program can fetch"
-                if method.file is None
-                else f"{where}: {path} is not there",
-                f"fetch {row.file} from {row.source}{note} and put it at {path}",
-            )
-        return str(path)
-
-    def fetched_weights(self, file: str) -> weights.ReleasedWeights:
-        """The row of config/weights.csv whose file lies at data/weights/<file> and has an address."""
-        row = weights.fetchable(f"{weights.FOLDER}/{file}")
-        if row is None or not row.url:
-            raise UserError(
-                f"{weights.FOLDER}/{file}: no row of config/weights.csv gives an address of this file",
-                "put the file there by hand",
-            )
-        return row
-
-    def label_inputs(self, task: str) -> list[str]:
-        labels = self.task(task).labels
-        return [labels.file] if isinstance(labels, FileLabels) else []
-
-    def embed_inputs(self, model: str, dataset: str) -> dict[str, str | list[str]]:
-        files = self.dataset_files(dataset)
-        if self.model(model).has_weights:
-            files["weights"] = f"{self.root}/models/{model}/weights.safetensors"
-            files["model_config"] = f"{self.root}/models/{model}/config.json"
-        return files
-
-    @property
-    def embeddings(self) -> list[str]:
-        """Embeddings belong to datasets: tasks on the same images share them."""
-        datasets = {self.task(t).dataset: None for t in self.study.evaluated_tasks}
-        datasets |= dict.fromkeys(self.study.evaluation.embed)
-        return [f"{self.root}/embeddings/{m}/{d}.parquet" for m in self.study.evaluated_models for d in datasets]
-
-    @property
-    def protocols(self) -> tuple[str, ...]:
-        return ("linear", "knn")
-
-    @property
-    def probes(self) -> list[str]:
-        return [
-            f"{self.root}/probes/{m}/{t}/{p}.{f}.parquet"
-            for m in self.study.evaluated_models
-            for t in self.study.evaluated_tasks
-            for p in self.protocols
-            for f in self.study.evaluation.folds.kinds
-        ]
-
     # ------------------------------------------------------------------------------------------------- paper
     @property
     def figures(self) -> dict[str, str]:
@@ -331,6 +257,7 @@ class Plan(SitesPlan):
     @property
     def tables(self) -> dict[str, str]:
         """Tables of this study by name: the CSV of each (Markdown, LaTeX and HTML stand beside it)."""
-        names = ["table1", *(["tableA1"] if self.dated else []), *(["results"] if self.probes else [])]
+        names = ["table1", *(["tableA1"] if self.dated else []), *(["results", "comparisons"] if self.probes else [])]
+        names += ["leakage"] if self.audits else []
         names += ["learning"] if self.compares_trainings else []
         return {n: f"{self.root}/paper/tables/{n}.csv" for n in names}

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from greenup.config import Dataset, Study
 from greenup.config.block import Region
 from greenup.config.data import PublishedImagery
-from greenup.config.sites import CitySites, DatasetSites, PointSites, PublishedSites, Sites
+from greenup.config.label_tables import table_named
+from greenup.config.sites import CitySites, DatasetSites, PointSites, PublishedSites, Sites, TableSites
 from greenup.errors import UserError
 from greenup.sites import sources
 
@@ -30,11 +31,12 @@ class SitesPlan:
         return block.model_dump(mode="json") if block is not None else {}
 
     def sites_inputs(self, dataset: str) -> list[str]:
-        """The user's points and region, and the files behind the attributes of sites; none for another's sites."""
+        """The points and region, and the files behind the attributes of sites; none for another's sites."""
         sites = self.dataset(dataset).sites
         if isinstance(sites, DatasetSites):
             return []
         points = [sites.file] if isinstance(sites, PointSites) else []
+        points += [str(table_named(sites.table).path)] if isinstance(sites, TableSites) else []
         return [*points, *self.region_inputs(dataset), *map(str, self._data(dataset).files.values())]
 
     def sites_taken(self, dataset: str) -> list[str]:

@@ -7,6 +7,7 @@ from elsewhere.
 from __future__ import annotations
 
 from greenup.schema import Column, Schema
+from greenup.schemas_doubt import COMPARISONS, DOUBT, LEAKAGE
 
 SEASONS: tuple[str, ...] = ("spring", "summer", "autumn", "winter")
 """Season names of the evi and calendar rules; other rules number theirs (q1.., d1..) or name them freely."""
@@ -236,12 +237,33 @@ LABELS = Schema(
     "One row an image of a task. Further columns hold the labels: `label` (class name) or one float column a target.",
     (
         Column("site_id", "text", "site"),
-        Column("season", "text", "season of the image"),
-        Column("lon", "float", "longitude"),
-        Column("lat", "float", "latitude"),
+        Column("season", "text", "season of the image; empty in an image set"),
+        Column("lon", "float", "longitude; empty where an image set does not say", null=True),
+        Column("lat", "float", "latitude", null=True),
+        Column("split", "text", "part in the split of an image set's publishers", null=True, optional=True),
+        Column(
+            "group",
+            "text",
+            "which place, where coordinates do not say",
+            null=True,
+            optional=True,
+        ),
     ),
     ("site_id",),
     is_geo=True,
+)
+
+IMAGE_SET = Schema(
+    "image_set",
+    "A published image set: one row an image. Further columns hold the labels, as in labels.",
+    (
+        Column("site_id", "text", "name of the image"),
+        Column("lon", "float", "longitude of its centre, degrees east, WGS 84", null=True),
+        Column("lat", "float", "latitude of its centre, degrees north, WGS 84", null=True),
+        Column("split", "text", "its part in the publishers' split: train, val, test, or empty"),
+        Column("group", "text", "which place, where coordinates do not say", null=True, optional=True),
+    ),
+    ("site_id",),
 )
 
 FOLDS = Schema(
@@ -249,9 +271,9 @@ FOLDS = Schema(
     "The part each image plays in each fold.",
     (
         Column("site_id", "text", "site"),
-        Column("folds", "text", "kind of split: random or blocks"),
+        Column("folds", "text", "kind of split: random, blocks or official"),
         Column("fold", "int", "fold number, 0-based"),
-        Column("part", "text", "train, val or test"),
+        Column("part", "text", "train, val, test, or unused (in official splits and their subsets)"),
     ),
     ("site_id", "folds", "fold"),
 )
@@ -267,21 +289,59 @@ EMBEDDINGS = Schema(
     ("site_id", "season"),
 )
 
+POINT_EMBEDDINGS = Schema(
+    "point_embeddings",
+    "One row a point of the user's file, in its order: what `snakemake embed` writes.",
+    (
+        Column("site_id", "text", "the point's name: its site_id in the file, or point_ and its number from 0"),
+        Column("lon", "float", "longitude, degrees east, WGS 84"),
+        Column("lat", "float", "latitude, degrees north, WGS 84"),
+        Column("status", "text", "ok, or why there is no vector: no_scene, cloudy, masked, dropped, sea"),
+        Column("season", "text", "season of the image", null=True),
+        Column("scene_id", "text", "scene", null=True),
+        Column("time", "time", "acquisition time", null=True),
+        Column("cloud", "float", "cloud cover the choice was made by, percent", null=True),
+        Column("embedding", "list", "float32 vector, all of one length; empty where there is no image", null=True),
+    ),
+    ("site_id",),
+    is_geo=True,
+)
+
 PROBES = Schema(
     "probe",
     "One row a fold x metric of one model, task, protocol and kind of folds.",
     (
         Column("model", "text", "model name"),
         Column("task", "text", "task name"),
-        Column("protocol", "text", "linear or knn"),
-        Column("folds", "text", "random or blocks"),
+        Column("protocol", "text", "linear, knn or finetune"),
+        Column("folds", "text", "random, blocks or official"),
         Column("fold", "int", "fold number"),
         Column("metric", "text", "metric name, e.g. macro_f1, r2_mean"),
-        Column("value", "float", "value as a fraction (0..1), not x 100"),
+        Column("value", "float", "value as a fraction (0..1), not x 100; mae_<target> in the target's unit"),
         Column("n_test", "int", "images in the fold's test part"),
         Column("n_train", "int", "images in the fold's training part"),
+        Column(
+            "choice",
+            "text",
+            "of the probes, e.g. k=10: where several were given, the best on its validation part",
+            null=True,
+            optional=True,
+        ),
     ),
     ("model", "task", "protocol", "folds", "fold", "metric"),
+)
+
+PREDICTIONS = Schema(
+    "predictions",
+    "One row a fold x tested image, beside the scores of a probe. Further columns by kind of task: classification "
+    "`observed`, `predicted` (class names), `score` (of the predicted class, 0..1) and, up to 64 classes, "
+    "`score_<class>`; multilabel `observed`, `predicted` (names between `, `, possibly none) and `score_<label>`; "
+    "regression and distribution `<target>_observed` and `<target>_predicted` (the target's unit; shares 0..1).",
+    (
+        Column("site_id", "text", "site"),
+        Column("fold", "int", "fold number"),
+    ),
+    ("site_id", "fold"),
 )
 
 CURVE_COLUMNS: tuple[str, ...] = (
@@ -290,9 +350,15 @@ CURVE_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Columns of a model's curves.csv: a row an epoch; values that were not measured are empty."""
 
+FINETUNE_CURVE_COLUMNS: tuple[str, ...] = (
+    "fold", "epoch", "step", "loss", "val_loss", "val_metric", "lr", "best", "images_per_second",
+)  # fmt: skip
+"""Columns of the curve of a fine-tuning: a row a fold x epoch; ``best``: the best of its fold so far; ``val_metric``
+(the task's main metric) is empty where the validation part cannot define it."""
+
 ALL: tuple[Schema, ...] = (
-    SITES, LAND, COVERAGE, PHENOLOGY, CURVES, INTERVALS, SCENES, PUBLISHED, LEDGER, INDEX, CONTENTS, LABELS, FOLDS,
-    EMBEDDINGS, PROBES,
+    SITES, LAND, COVERAGE, PHENOLOGY, CURVES, INTERVALS, SCENES, PUBLISHED, LEDGER, INDEX, CONTENTS, IMAGE_SET, LABELS,
+    FOLDS, EMBEDDINGS, POINT_EMBEDDINGS, PROBES, PREDICTIONS, DOUBT, COMPARISONS, LEAKAGE,
 )  # fmt: skip
 
 

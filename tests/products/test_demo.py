@@ -43,11 +43,31 @@ def test_held_out_loss_falls_and_embedding_does_not_collapse(demo):
     assert curves["embedding_std"].iloc[-3:].min() > 0.3
 
 
+TASKS = ("biomes", "arctic_cover", "genera", "climate")
+SEEDS = ("seco_eco", "seco_eco_s2", "seco_eco_s3")
+MODELS = {*SEEDS, "moco_eco", "seco_calendar", "random_init", "band_statistics"}
+
+
 def test_every_model_is_in_the_table(demo):
     table = pd.read_csv(demo / "paper/tables/results.csv")
-    cells = table.groupby(["task", "protocol", "folds"])["model"].apply(set)
-    assert len(cells) == 2 * 2 * 2
-    assert all(models == {"seco_eco", "random_init", "band_statistics"} for models in cells)
+    cells = table[table["protocol"] != "finetune"].groupby(["task", "protocol", "folds"])["model"].apply(set)
+    wanted = {(t, p, f) for t in TASKS for p in ("linear", "knn") for f in ("random", "blocks")}
+    assert set(cells.index) == wanted
+    assert all(models == MODELS for models in cells)
+
+
+def test_two_models_are_fine_tuned_on_one_fold(demo):
+    table = pd.read_csv(demo / "paper/tables/results.csv").query("protocol == 'finetune' and is_main")
+    assert set(table["model"]) == {"seco_eco", "random_init"}
+    assert set(table["task"]) == {"arctic_cover"}
+    assert set(table["n"]) == {1}
+
+
+def test_the_spread_of_seeds_is_seen(demo):
+    """Three trainings that differ in nothing but their seed have scores of their own."""
+    table = pd.read_csv(demo / "paper/tables/results.csv").query("is_main and protocol == 'linear'")
+    for _, group in table.groupby(["task", "folds"]):
+        assert group.set_index("model").loc[list(SEEDS), "mean"].nunique() == len(SEEDS)
 
 
 def test_everything_says_simulated(demo):

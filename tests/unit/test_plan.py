@@ -22,7 +22,7 @@ POINTS = {
 }
 TASK = {
     "dataset": "mine",
-    "labels": {"source": "file", "file": "my/labels.csv", "columns": ["habitat"]},
+    "labels": {"source": "file", "file": "my/labels.csv", "columns": ["habitat"], "simulated": True},
     "kind": "classification",
     "metric": "accuracy",
 }
@@ -165,7 +165,7 @@ class TestModels:
         assert without["index"] == "results/tiny/datasets/biome_points/index.parquet"
 
     def test_every_model_on_every_task_protocol_and_kind_of_folds(self, tiny):
-        assert len(tiny.probes) == 3 * 2 * 2 * 1 == len(set(tiny.probes))
+        assert len(tiny.probes) == 3 * 2 * 2 * 2 == len(set(tiny.probes))
 
     def test_tasks_on_the_same_images_share_their_embeddings(self, tiny):
         assert tiny.embeddings == [
@@ -235,9 +235,10 @@ class TestFigures:
 
 
 def test_stages_are_rule_files():
-    """The stage names are the same words for rule files and targets; plan.smk, the costs of all, is no stage."""
+    """The stage names are the same words for rule files and targets; plan.smk, the costs of all, is no stage, and some
+    stages have further files."""
     rules = {p.stem: p.read_text() for p in (SCRIPTS.parent / "rules").glob("*.smk")}
-    assert set(rules) == {*STAGES, "plan"}
+    assert {*STAGES, "plan"} <= set(rules)
     assert all(f"\nrule {stage}:\n" in rules[stage] for stage in STAGES)
 
 

@@ -28,7 +28,7 @@ def planned(output: str) -> dict[str, int]:
         ("patches", {"export_patches", "describe_dataset"}, {"pretrain_model"}),
         ("pretrain", {"pretrain_model"}, {"embed_images", "label_task"}),
         ("tasks", {"label_task"}, {"pretrain_model"}),
-        ("evaluate", {"run_probe"}, {"fig1", "write_report"}),
+        ("evaluate", {"run_probe", "finetune_model"}, {"fig1", "write_report"}),
         ("paper", {"fig1", "fig2", "results_table", "write_report"}, set()),
         ("report", {"write_report"}, set()),
     ],

@@ -24,8 +24,8 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from greenup.config.block import Block
-from greenup.config.learning import Method
 from greenup.config.load import LIBRARY
+from greenup.config.methods import Method
 from greenup.config.study import Study
 
 WIDTH = 110
@@ -33,7 +33,7 @@ OTHER_KIND = "#| "
 """Stands before every line of a kind of block that is not active; without it the line is YAML."""
 
 # The name of the one block shown of each set of named blocks.
-_NAMES = {"datasets": "my_dataset", "models": "my_model", "tasks": "my_task"}
+_NAMES = {"datasets": "my_dataset", "models": "my_model", "image_sets": "my_images", "tasks": "my_task"}
 
 _HEAD = """\
 # Every key of a study: meaning, allowed values, unit, default.
@@ -66,12 +66,14 @@ def study_schema() -> dict[str, Any]:
         "$ref": "#/$defs/Dataset",
         "description": "Keys put into every dataset, over the library's and under the dataset's own.",
     }
-    for kind, block in (("datasets", "Dataset"), ("models", "Model"), ("tasks", "Task")):
-        named = copy.deepcopy(schema["$defs"][block])
-        named["properties"]["like"] = {"type": "string", "description": _LIKE.format(kind=kind)}
-        schema["$defs"][f"Named{block}"] = named
+    for kind in _NAMES:
+        blocks_of_kind = [block.__name__ for block in _kinds(_named_block(kind))]
+        for block in blocks_of_kind:
+            named = copy.deepcopy(schema["$defs"][block])
+            named["properties"]["like"] = {"type": "string", "description": _LIKE.format(kind=kind)}
+            schema["$defs"][f"Named{block}"] = named
         properties[kind]["patternProperties"] = {
-            pattern: {"anyOf": [{"$ref": f"#/$defs/Named{block}"}, {"type": "null"}]}
+            pattern: {"anyOf": [*({"$ref": f"#/$defs/Named{block}"} for block in blocks_of_kind), {"type": "null"}]}
             for pattern in properties[kind]["patternProperties"]
         }
         properties[kind]["additionalProperties"] = False
@@ -105,21 +107,32 @@ def default_yaml() -> str:
         if name == "datasets":
             lines += ["", *_EVERY.splitlines()]
         if name in _NAMES:
-            value = typing.get_args(_bare(field.annotation))[1]
-            lines += ["", *_comment(value.__doc__ or ""), f"{name}:", f"  {_NAMES[name]}:"]
+            first, *others = _kinds(_named_block(name))
+            lines += ["", *_comment(first.__doc__ or ""), f"{name}:", f"  {_NAMES[name]}:"]
             lines += [f"    # {_LIKE.format(kind=name)}", f"    {OTHER_KIND}like: ..."]
-            lines += _indent(_block_lines(value), 4)
+            lines += _indent(_block_lines(first), 4)
+            for kind in others:
+                body = [*_comment(f"{_tag(kind)[1]}: {kind.__doc__}"), *_block_lines(kind)]
+                lines += ["    #", *(f"    {OTHER_KIND}{line}" for line in body)]
         else:
             lines += ["", *_field_lines(name, field)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _block_lines(block: type[Block]) -> list[str]:
+def _block_lines(block: type[Block], given: Block | None = None) -> list[str]:
+    """The keys of a block; ``given``: the block that stands there by default, whose values may differ from its
+    kind's."""
     lines: list[str] = []
     # What tells the kind of a block comes first, also where the kind inherits keys.
     for name, field in sorted(block.model_fields.items(), key=lambda item: not _is_tag(item[1])):
-        lines += _field_lines(name, field)
+        lines += _field_lines(name, field if given is None else _with_default(field, getattr(given, name)))
     return lines
+
+
+def _with_default(field: FieldInfo, value: Any) -> FieldInfo:
+    field = copy.copy(field)
+    field.default, field.default_factory = value, None
+    return field
 
 
 def _field_lines(name: str, field: FieldInfo) -> list[str]:
@@ -132,7 +145,8 @@ def _field_lines(name: str, field: FieldInfo) -> list[str]:
         return [*_comment(about), f"{name}: {_flow(_shown(field))}".rstrip()]
     optional = " May be left out." if not field.is_required() and field.default is None else ""
     if len(kinds) == 1:
-        return [*_comment(kinds[0].__doc__ or ""), f"{name}:", *_indent(_block_lines(kinds[0]), 2)]
+        given = field.default if isinstance(field.default, Block) else None
+        return [*_comment(kinds[0].__doc__ or ""), f"{name}:", *_indent(_block_lines(kinds[0], given), 2)]
     lines = _comment(f"{_sentence(field.description or '')}{optional}")
     for i, kind in enumerate(kinds):
         body = [*_comment(f"{_tag(kind)[1]}: {kind.__doc__}"), *_block_lines(kind)]
@@ -145,6 +159,8 @@ def _field_lines(name: str, field: FieldInfo) -> list[str]:
 
 def _shown(field: FieldInfo) -> Any:
     """The default, or the example of a field that has none or whose default is nothing."""
+    if field.default_factory is not None:
+        return field.default_factory()
     if not field.is_required() and not (field.default is None and field.examples):
         return field.default
     annotation = _bare(field.annotation)
@@ -213,6 +229,11 @@ def _kinds(field: Any) -> list[type[Block]]:
     return [annotation] if isinstance(annotation, type) and issubclass(annotation, Block) else []
 
 
+def _named_block(name: str) -> Any:
+    """What a study holds by name under a key: a block, or a union of its kinds."""
+    return typing.get_args(_bare(Study.model_fields[name].annotation))[1]
+
+
 def _is_tag(field: FieldInfo) -> bool:
     return typing.get_origin(field.annotation) is Literal and len(typing.get_args(field.annotation)) == 1
 
@@ -234,7 +255,7 @@ def blocks() -> Iterator[type[Block]]:
         seen[block] = None
         for field in block.model_fields.values():
             inner = typing.get_args(_bare(field.annotation)) if typing.get_origin(field.annotation) is dict else ()
-            stack += [*_kinds(field), *(a for a in inner if isinstance(a, type) and issubclass(a, Block))]
+            stack += [*_kinds(field), *(kind for a in inner for kind in _kinds(a))]
     yield from seen
 
 

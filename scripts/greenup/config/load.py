@@ -14,7 +14,8 @@ from greenup.config.study import Study
 from greenup.errors import UserError
 
 LIBRARY = Path(__file__).resolve().parents[3] / "config"
-"""Folder with the libraries of named blocks: datasets.yaml, models.yaml, tasks.yaml, methods/."""
+"""Folder with the libraries of named blocks: datasets.yaml, models.yaml, image_sets.yaml, tasks.yaml, finetune.yaml,
+methods/."""
 
 # The key that says of what kind a block is. `name` comes last: the window of a season rule has a name too.
 _KINDS = ("sampler", "source", "rule", "name")
@@ -28,15 +29,16 @@ def load_study(path: str | Path, library: Path = LIBRARY) -> Study:
 def resolve(written: Mapping[str, Any], *, library: Path = LIBRARY, where: str = "configuration") -> Study:
     """Fill in the named blocks of the library and check the result.
 
-    ``written`` is the parsed study file. A block under datasets, models or tasks starts from the library's block of the
-    same name (or of the name given by ``like:``) and overrides it key by key; ``every_dataset:`` lies between the two.
+    ``written`` is the parsed study file. A block under datasets, models, image_sets or tasks starts from the library's
+    block of the same name (or of the name given by ``like:``) and overrides it key by key; ``every_dataset:`` lies
+    between the two.
     Raises `UserError` with every error found, each placed at the key that the user wrote.
     """
     raw = {k: v for k, v in written.items() if k != "every_dataset"}
     every = _block(written.get("every_dataset"), f"{where}: every_dataset")
     if "like" in every:
         raise UserError(f"{where}: every_dataset.like: a base is chosen dataset by dataset", "write it in each dataset")
-    for kind in ("datasets", "models", "tasks"):
+    for kind in ("datasets", "models", "image_sets", "tasks"):
         if kind not in raw:
             continue
         named = _read_yaml(library / f"{kind}.yaml")
@@ -50,10 +52,17 @@ def resolve(written: Mapping[str, Any], *, library: Path = LIBRARY, where: str =
                 raw[kind][name] = _with_preset(merge(_named_method(base), _named_method(block)), library)
             else:
                 raw[kind][name] = merge(base, block)
+    if "evaluation" in raw:
+        raw["evaluation"] = _with_finetune_recipes(raw["evaluation"], library, f"{where}: evaluation")
     try:
         return Study.model_validate(raw)
     except ValidationError as error:
         raise explain(error, where, written) from None
+
+
+def library_blocks(kind: str, library: Path = LIBRARY) -> dict[str, dict[str, Any]]:
+    """The named blocks of one kind (datasets, models, image_sets, tasks) as the library writes them."""
+    return _read_yaml(library / f"{kind}.yaml")
 
 
 def parse(kind: Any, value: Any) -> Any:
@@ -113,6 +122,32 @@ def _with_preset(model: dict[str, Any], library: Path) -> dict[str, Any]:
         if preset.is_file():
             method = merge(_read_yaml(preset), method)
     return {**model, "method": method} if method is not None else model
+
+
+def _with_finetune_recipes(evaluation: Any, library: Path, where: str) -> Any:
+    """Recipes of fine-tuning start from the block of config/finetune.yaml that their ``like:`` names; those of single
+    models without one, from evaluation.protocols.finetune."""
+    evaluation = _block(evaluation, where)
+    protocols = evaluation.get("protocols")
+    cells = evaluation.get("finetune")
+    if not (isinstance(protocols, Mapping) or isinstance(cells, Mapping)):
+        return evaluation
+    named = _read_yaml(library / "finetune.yaml")
+
+    def filled(written: Any, place: str, base: Mapping[str, Any]) -> dict[str, Any]:
+        block = _block(written, place)
+        like = block.pop("like", None)
+        return merge(base if like is None else _base(like, "", named, True, place, "finetune"), block)
+
+    common: dict[str, Any] = {}
+    if isinstance(protocols, Mapping) and "finetune" in protocols:
+        common = filled(protocols["finetune"], f"{where}.protocols.finetune", {})
+        evaluation["protocols"] = {**protocols, "finetune": common}
+    if isinstance(cells, Mapping) and isinstance(cells.get("recipes"), Mapping):
+        place = f"{where}.finetune.recipes"
+        recipes = {m: filled(r, f"{place}.{m}", common) for m, r in cells["recipes"].items()}
+        evaluation["finetune"] = {**cells, "recipes": recipes}
+    return evaluation
 
 
 class _Loader(yaml.SafeLoader):

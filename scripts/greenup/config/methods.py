@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from greenup.config.block import Block
+from greenup.config.given import FeaturesMethod, FolderMethod
 
 VIT_METHODS = ("mae", "data2vec")
 """Methods that hide patches and so need a vision transformer."""
@@ -320,6 +321,8 @@ Method = Annotated[
     | Data2vecMethod
     | RandomInitMethod
     | BandStatisticsMethod
+    | FeaturesMethod
+    | FolderMethod
     | PublishedMethod,
     Field(discriminator="name"),
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from greenup.config.block import Block, Region
+from greenup.config.label_tables import table_named
+from greenup.errors import UserError
 
 
 class GridSites(Block):
@@ -89,6 +91,31 @@ class PointSites(Block):
     stratum."""
     region: Region | None = None
     """Only points inside [west, south, east, north] (degrees), or inside the polygons of this file."""
+    sea: Literal["keep", "drop", "refuse"] = "keep"
+    """Points that the land mask (about 1 km) calls sea. keep: taken, with a warning; drop: left out, with a warning;
+    refuse: an error."""
+
+
+class TableSites(Block):
+    """The points of a published table of labels (config/label_tables.csv), those that share a place too; the 1 km cells
+    of its occurrences; or places drawn uniformly by area in the classes of its map."""
+
+    sampler: Literal["label_table"]
+    """Kind of sampler."""
+    table: str = Field(examples=["ssl4eco_biomes"])
+    """Name of config/label_tables.csv; fetched when it is not there."""
+    count: int | None = Field(None, gt=0)
+    """Keep this many, drawn by the study's seed; all of them when empty. A map needs it."""
+    region: Region | None = None
+    """Only sites inside [west, south, east, north] (degrees), or inside the polygons of this file."""
+
+    @field_validator("table")
+    @classmethod
+    def _known(cls, table: str) -> str:
+        try:
+            return table_named(table).name
+        except UserError as error:
+            raise ValueError(f"{error.message}; {error.mend}") from None
 
 
 class DatasetSites(Block):
@@ -112,7 +139,7 @@ class PublishedSites(Block):
 
 
 Sites = Annotated[
-    GridSites | CitySites | UniformSites | EcoregionSites | PointSites | DatasetSites | PublishedSites,
+    GridSites | CitySites | UniformSites | EcoregionSites | PointSites | TableSites | DatasetSites | PublishedSites,
     Field(discriminator="sampler"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,9 +10,14 @@ from pydantic import Field, model_validator
 from greenup.bands import sources_of
 from greenup.config.block import Block
 from greenup.config.data import Dataset, MiniatureImagery
-from greenup.config.learning import Evaluation, MiniatureLabels, Model, Paper, Task
+from greenup.config.evaluation import Evaluation
+from greenup.config.image_sets import ImageSet
+from greenup.config.labels import FileLabels, MiniatureLabels, OccurrenceLabels, RasterLabels, TableLabels
+from greenup.config.models import Model
+from greenup.config.paper import Paper
 from greenup.config.seasons import QuarterSeasons, RandomSeasons
 from greenup.config.sites import DatasetSites, GridSites, PointSites, Sources
+from greenup.config.tasks import Task
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -44,6 +50,8 @@ class Study(Block):
     """Named datasets."""
     models: dict[Name, Model] = Field(default_factory=dict)
     """Named models."""
+    image_sets: dict[Name, ImageSet] = Field(default_factory=dict)
+    """Named image sets of others."""
     tasks: dict[Name, Task] = Field(default_factory=dict)
     """Named tasks."""
     evaluation: Evaluation = Evaluation()
@@ -94,23 +102,28 @@ class Study(Block):
                     )
                 self._check_channels(name, model, dataset)
         for name, task in self.tasks.items():
+            if task.image_set is not None:
+                known(task.image_set, self.image_sets, "image_set", f"tasks.{name}.image_set")
+                continue
             known(task.dataset, self.datasets, "dataset", f"tasks.{name}.dataset")
             dataset = self.datasets[task.dataset]
-            if dataset.imagery is None:
-                raise ValueError(f"tasks.{name}.dataset: {task.dataset!r} has no images; give it seasons and imagery")
-            if isinstance(task.labels, MiniatureLabels) and not isinstance(dataset.imagery, MiniatureImagery):
-                raise ValueError(
-                    f"tasks.{name}.labels: source 'miniature' needs images of the miniature Earth; "
-                    f"write another source, or datasets.{task.dataset}.imagery: {{source: miniature}}"
-                )
+            if dataset.imagery is None and (blind := self._needing_images(name)) is not None:
+                raise ValueError(blind)
+            if wrong := self._wrong_labels(task, dataset):
+                raise ValueError(f"tasks.{name}.labels: {wrong}")
+        if both := set(self.datasets) & set(self.image_sets):
+            raise ValueError(f"image_sets.{min(both)}: a dataset has this name too; rename one of them")
         for name in self.evaluation.models:
             known(name, self.models, "model", "evaluation.models")
+        if (name := self.evaluation.reference) is not None:
+            known(name, dict.fromkeys(self.evaluated_models), "model", "evaluation.reference")
         for name in self.evaluation.tasks:
             known(name, self.tasks, "task", "evaluation.tasks")
         for name in self.evaluation.embed:
-            known(name, self.datasets, "dataset", "evaluation.embed")
-            if self.datasets[name].imagery is None:
+            known(name, self.datasets | self.image_sets, "dataset", "evaluation.embed")
+            if name in self.datasets and self.datasets[name].imagery is None:
                 raise ValueError(f"evaluation.embed: {name!r} has no images; give it seasons and imagery")
+        self._check_finetune(known)
         for name in self.paper.fig1_datasets:
             known(name, self.datasets, "dataset", "paper.fig1_datasets")
         if (self.paper.check_dataset is None) != (self.paper.check_reference is None):
@@ -135,6 +148,60 @@ class Study(Block):
         return self
 
     # ----------------------------------------------------------------------------- what blocks must be to one another
+    def _check_finetune(self, known: Callable[[str, dict, str, str], None]) -> None:
+        """What is fine-tuned must have weights and see images, on tasks that a linear head can answer."""
+        cells, where = self.evaluation.finetune, "evaluation.finetune"
+        for name in cells.models:
+            known(name, self.models, "model", f"{where}.models")
+            if not self.models[name].has_weights:
+                raise ValueError(f"{where}.models: {name!r} has no weights to train; leave it out")
+            if name not in self.evaluated_models:
+                raise ValueError(f"{where}.models: {name!r} is not evaluated; add it to evaluation.models")
+        for name in cells.tasks:
+            known(name, self.tasks, "task", f"{where}.tasks")
+            if name not in self.evaluated_tasks:
+                raise ValueError(f"{where}.tasks: {name!r} is not evaluated; add it to evaluation.tasks")
+            task = self.tasks[name]
+            if task.kind == "change":
+                raise ValueError(
+                    f"{where}.tasks: {name!r} asks what has changed, which protocol siamese answers; leave it out"
+                )
+            if task.dataset is not None and self.datasets[task.dataset].imagery is None:
+                raise ValueError(f"{where}.tasks: {name!r} has no images; leave it out")
+
+    def _needing_images(self, task: str) -> str | None:
+        """What is wrong with a task on points that have no images: a model that would have to see one."""
+        evaluated = [(n, self.models[n]) for n in self.evaluated_models if n in self.models]
+        where = f"tasks.{task}.dataset: {self.tasks[task].dataset!r} has no images"
+        if not evaluated:
+            return f"{where}; give it seasons and imagery"
+        seeing = [n for n, m in evaluated if m.needs_images]
+        if not seeing:
+            return None
+        return (
+            f"{where}, which model {seeing[0]!r} needs; give it seasons and imagery, or evaluate models of method "
+            "features alone (evaluation.models)"
+        )
+
+    @staticmethod
+    def _wrong_labels(task: Task, dataset: Dataset) -> str | None:
+        """What is wrong with labels beside the images of a dataset: simulated and real never meet."""
+        is_simulated = isinstance(dataset.imagery, MiniatureImagery)
+        if isinstance(task.labels, MiniatureLabels) and not is_simulated:
+            return (
+                "source 'miniature' needs images of the miniature Earth; "
+                f"write another source, or datasets.{task.dataset}.imagery: {{source: miniature}}"
+            )
+        real = isinstance(task.labels, TableLabels | RasterLabels | OccurrenceLabels)
+        if is_simulated and (real or (isinstance(task.labels, FileLabels) and not task.labels.simulated)):
+            return (
+                f"what {getattr(task.labels, 'file', None) or task.labels.source} holds counts as real, but the images "
+                f"of {task.dataset!r} are simulated, and a score of these two would mean nothing; give the dataset "
+                "images of the real Earth, or, for a trial with values of your own that are made up, a file with "
+                "simulated: true"
+            )
+        return None
+
     def _check_channels(self, name: str, model: Model, dataset: Dataset) -> None:
         """Every channel must be exported, or be computed of bands that are."""
         where, bands = f"models.{name}.channels", dataset.patches.bands

@@ -25,7 +25,7 @@ TABLE_VARIABLE = "GREENUP_WEIGHTS"
 FOLDER = "data/weights"
 """Where the files lie, below the working directory."""
 
-READERS: tuple[str, ...] = ("timm", "seco", "moco", "mocov3", "dino", "mae")
+READERS: tuple[str, ...] = ("timm", "seco", "moco", "mocov3", "dino", "mae", "satmae", "satlas", "croma", "dofa")
 """Layouts of files; see `greenup.pretrain.released`."""
 
 
@@ -37,7 +37,7 @@ class ReleasedWeights:
     """What a model writes as `method: {name: published, weights: <name>}`."""
     title: str
     backbone: str
-    """resnet18, resnet50, vit_small or vit_tiny."""
+    """As in a model block, e.g. resnet50."""
     patch_px: int
     """Side of a token (pixels); 16 for networks without tokens, where it means nothing."""
     img_size: int
@@ -48,6 +48,8 @@ class ReleasedWeights:
     """What the pretraining does to stored values (`greenup.pretrain.scales`)."""
     size_px: int
     """Side of the images of the pretraining (pixels)."""
+    zero_when_missing: tuple[str, ...]
+    """Channels that published evaluations set to 0 where images do not have them; parted by spaces in the table."""
     product: str
     """What it was trained on: s2_l2a, s2_l1c or s1_grd."""
     file: str
@@ -80,6 +82,13 @@ class ReleasedWeights:
         return Path(FOLDER, self.file)
 
     @property
+    def how_to_get(self) -> str:
+        """The command that fetches the file, or what to do by hand where no address is known."""
+        if self.url:
+            return f"delete it if it is there; `snakemake {self.path}` fetches it"
+        return f"put {self.file} of {self.source} at {self.path}"
+
+    @property
     def attribution(self) -> str:
         return self.citation
 
@@ -97,13 +106,37 @@ class ReleasedWeights:
         keys = ("backbone", "patch_px", "channels", "input_scale")
         return {key: getattr(self, key) for key in keys}
 
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The keys of a model block that stand where it does not say otherwise."""
+        return {"size_px": self.size_px, "interpolation": "bicubic", "zero_when_missing": self.zero_when_missing}
+
 
 _NUMBERS = ("patch_px", "img_size", "size_px")
 _CHOICES = {
-    "backbone": ("resnet18", "resnet50", "vit_small", "vit_tiny"),
+    "backbone": (
+        "resnet18",
+        "resnet50",
+        "vit_small",
+        "vit_tiny",
+        "satmae_vit_large",
+        "satlas_swin_v2_base",
+        "croma_vit_large",
+        "dofa_vit_large",
+    ),
     "product": tuple(PRODUCTS),
     "reader": READERS,
-    "input_scale": ("reflectance", "published_255", "reflectance_8bit", "rgb_quantiles_imagenet", "two_sigma"),
+    "input_scale": (
+        "reflectance",
+        "published_255",
+        "reflectance_8bit",
+        "rgb_quantiles_imagenet",
+        "two_sigma",
+        "two_sigma_bigearthnet",
+        "two_sigma_fmow",
+        "satlas",
+        "dofa",
+    ),
 }
 
 
@@ -161,6 +194,9 @@ def _row(cells: dict[str, str], where: str) -> ReleasedWeights:
             raise UserError(f"{where}, column {column!r}: {cells[column]!r}", f"choose from: {', '.join(choices)}")
     values["channels"] = tuple(cells["channels"].split())
     check_bands(values["channels"], f"{where}, column 'channels'", masks=False)
+    values["zero_when_missing"] = tuple(cells["zero_when_missing"].split())
+    if unknown := [c for c in values["zero_when_missing"] if c not in values["channels"]]:
+        raise UserError(f"{where}, column 'zero_when_missing': {unknown[0]!r} is none of the channels", "leave it out")
     if lacking := set(sources_of(values["channels"])) - set(PRODUCTS[cells["product"]]):
         raise UserError(f"{where}: {cells['product']} has no band {min(lacking)!r}", "mend channels or product")
     if not cells["name"].replace("_", "").isalnum() or not cells["file"] or "/" in cells["file"]:

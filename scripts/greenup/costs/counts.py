@@ -14,6 +14,7 @@ from greenup.bands import bands_at, native_resolutions
 from greenup.config import Dataset, Study
 from greenup.config.block import Region
 from greenup.config.data import Patches, PublishedImagery
+from greenup.config.label_tables import table_named
 from greenup.config.seasons import (
     CalendarSeasons,
     CustomSeasons,
@@ -23,13 +24,14 @@ from greenup.config.seasons import (
     Seasons,
     WindowSeasons,
 )
-from greenup.config.sites import GridSites, PointSites, PublishedSites
+from greenup.config.sites import GridSites, PointSites, PublishedSites, TableSites
 from greenup.costs.amount import Amount, total
 from greenup.errors import UserError
 from greenup.imagery.published.layouts import LAYOUTS, count_sites
 from greenup.phenology.seasons import QUARTER_DAYS, SHIFT_DAYS
 from greenup.schemas import SEASONS
 from greenup.sites.grid import grid_cells
+from greenup.sites.label_table import sample_label_table
 from greenup.sites.land import on_land
 from greenup.sites.points import sample_points
 from greenup.sites.region import in_region
@@ -91,6 +93,13 @@ def site_count(study: Study, name: str, data: SiteData) -> tuple[int, str]:
             return count, "land cells of the grid" + (" by the packaged land mask" if land is None else "")
         case PointSites():
             return len(sample_points(drawn_as, sites)), f"points in {sites.file}"
+        case TableSites():
+            table = table_named(sites.table)
+            if sites.count is not None:
+                return sites.count, ""
+            if not table.path.is_file():
+                return table.rows, f"about, in {table.name}: it is not fetched yet"
+            return len(sample_label_table(drawn_as, sites, seed=study.seed)), f"points of {table.name}"
         case PublishedSites():
             imagery = study.datasets[drawn_as].imagery
             count = min(count_sites(imagery), sites.limit or math.inf)

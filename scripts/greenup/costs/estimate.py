@@ -71,6 +71,7 @@ def estimate(study: Study, rates: Rates, folder: str | Path = ".") -> Estimate:
     lines += learning.models(study, plan, counts, rates, finished)
     lines += learning.embeddings(study, plan, counts, rates, finished)
     lines += learning.probes(study, plan, counts, rates, finished)
+    lines += learning.finetunings(study, plan, counts, rates, finished)
     simulated = [n for n in offers if isinstance(study.datasets[n].imagery, MiniatureImagery)]
     return Estimate(study.study, lines, offers, simulated, rates, totals(lines))
 

@@ -27,7 +27,7 @@ def models(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Fin
     """Pretraining, for models whose method is trained; the baselines take next to nothing."""
     lines = []
     for name, model in study.models.items():
-        if not model.has_weights:
+        if not model.has_weights or model.is_given:
             continue
         done = finished.share(f"{plan.root}/models/{name}/weights.safetensors")
         size = Amount(BYTES_A_NUMBER * parameters(model.backbone, len(model.channels), model.patch_px))
@@ -66,13 +66,17 @@ def _training(
 
 
 def embeddings(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Finished) -> list[Line]:
-    """One vector an image, for each model and dataset that the evaluation asks for."""
-    names = {study.tasks[t].dataset: None for t in study.evaluated_tasks}
+    """One vector an image, for each model and dataset that the evaluation asks for.
+
+    Image sets are left out, here and among the probes: how many images they have is known once they are there.
+    """
+    names = {study.tasks[t].images: None for t in study.evaluated_tasks}
     names |= dict.fromkeys(study.evaluation.embed)
+    names = [name for name in names if name in counts]
     lines = []
     for name in study.evaluated_models:
         model = study.models[name]
-        for dataset in names:
+        for dataset in names if model.needs_images else ():
             done = finished.share(f"{plan.root}/embeddings/{name}/{dataset}.parquet")
             images = counts[dataset][1].kept
             side = study.datasets[dataset].patches.size_px
@@ -89,12 +93,15 @@ def embeddings(study: Study, plan: Plan, counts: Counts, rates: Rates, finished:
 
 
 def probes(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Finished) -> list[Line]:
-    """Linear and k-NN probes of every evaluated model on every evaluated task: one image a site, all folds."""
+    """Linear and k-NN probes of every evaluated model on every evaluated task: one image a site, all folds of the kinds
+    that the task's images can be split in."""
     folds = study.evaluation.folds
     lines = []
     for name in study.evaluated_models:
         for task in study.evaluated_tasks:
-            images = counts[study.tasks[task].dataset][1].sites_kept
+            if study.tasks[task].images not in counts:
+                continue
+            images, kinds = counts[study.tasks[task].images][1].sites_kept, plan.fold_kinds(task)
             values = images * dimension(study.models[name])
             epochs = rates["linear_epochs"].amount
             linear = folds.count * values * epochs * rates["probe_linear"].amount / 1e9
@@ -102,13 +109,37 @@ def probes(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Fin
             knn = values * images * (1 - 1 / folds.count) * rates["probe_knn"].amount / 1e9
             for protocol, time in (("linear", linear), ("knn", knn)):
                 stem = f"{plan.root}/probes/{name}/{task}/{protocol}"
-                done = finished.share(*(f"{stem}.{kind}.parquet" for kind in folds.kinds))
+                done = finished.share(*(f"{stem}.{kind}.parquet" for kind in kinds))
                 what = "linear probes" if protocol == "linear" else "k-NN probes"
-                amount = len(folds.kinds) * time / 3600
+                amount = len(kinds) * time / 3600
                 lines.append(Line(f"{name} on {task}", "evaluate", what, "core-h", amount, done))
+    return lines
+
+
+def finetunings(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Finished) -> list[Line]:
+    """Whole networks trained on labels: what a step of pretraining takes, forwards and backwards, for each image.
+
+    At most: training may stop before its last epoch. Image sets are left out.
+    """
+    asked, lines = study.evaluation.finetune, []
+    for name in asked.models:
+        model = study.models[name]
+        recipe = asked.recipes.get(name, study.evaluation.protocols.finetune)
+        for task in (t for t in asked.tasks if study.tasks[t].dataset in counts):
+            dataset = study.tasks[task].dataset
+            side = recipe.crop_px or model.size_px or study.datasets[dataset].patches.size_px
+            images = counts[dataset][1].sites_kept * (1 - 1 / study.evaluation.folds.count)
+            folds = min(asked.count, study.evaluation.folds.count)
+            # Backwards is twice the work of forwards.
+            work = 3 * gmacs(model.backbone, len(model.channels), side, model.patch_px)
+            hours = images * recipe.epochs * folds * work * rates[f"train_{model.backbone}"].amount / 3600
+            done = finished.share(f"{plan.root}/probes/{name}/{task}/finetune.{plan.finetune_folds(task)}.parquet")
+            lines.append(Line(f"{name} on {task}", "evaluate", "fine-tuning", "core-h", hours, done, "at most"))
     return lines
 
 
 def dimension(model: Model) -> int:
     """Length of a model's vectors."""
+    if not model.needs_images:
+        return len(model.method.columns)
     return FEATURES[model.backbone] if model.has_weights else 2 * len(model.channels)

@@ -1,15 +1,24 @@
 """Work and size of ResNets (He et al. 2016) and vision transformers (Dosovitskiy et al. 2021), counted from their
-architecture without building them."""
+architecture without building them; those of released weights by `greenup.costs.released_networks`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from greenup.config.given import RELEASED_BACKBONES
+from greenup.costs.released_networks import WIDTH, released_macs, released_parameters
+
 _BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 _WIDTHS = (64, 128, 256, 512)
 _VIT_BLOCKS = 12
-FEATURES: dict[str, int] = {"resnet18": 512, "resnet50": 2048, "vit_small": 384, "vit_tiny": 192}
+FEATURES: dict[str, int] = {
+    "resnet18": 512,
+    "resnet50": 2048,
+    "vit_small": 384,
+    "vit_tiny": 192,
+    **dict.fromkeys(RELEASED_BACKBONES, WIDTH),
+}
 """Length of the pooled features."""
 
 
@@ -31,6 +40,8 @@ def gmacs(backbone: str, channels: int, side_px: int, patch_px: int = 16, *, kep
     if backbone in _BLOCKS:
         convolutions = _convolutions(backbone, channels, side_px)
         return sum(c.inputs * c.outputs * c.kernel**2 * c.side**2 for c in convolutions) / 1e9
+    if backbone in RELEASED_BACKBONES:
+        return released_macs(backbone, channels, side_px, patch_px) / 1e9
     patches, width = (side_px // patch_px) ** 2, FEATURES[backbone]
     embedding = patches * channels * patch_px**2 * width
     return embedding / 1e9 + transformer_gmacs(width, _VIT_BLOCKS, 1 + (patches if kept is None else kept))
@@ -47,6 +58,8 @@ def parameters(backbone: str, channels: int, patch_px: int = 16, img_size: int =
     scales of its blocks, which data2vec has, left out."""
     if backbone in _BLOCKS:
         return sum(c.inputs * c.outputs * c.kernel**2 + 2 * c.outputs for c in _convolutions(backbone, channels, 32))
+    if backbone in RELEASED_BACKBONES:
+        return released_parameters(backbone, channels, patch_px)
     width = FEATURES[backbone]
     tokens = (img_size // patch_px) ** 2 + 1
     block = 12 * width**2 + 13 * width

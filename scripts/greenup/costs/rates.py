@@ -63,6 +63,10 @@ UNITS: dict[str, str] = {
     "encode_resnet50": "core-s/GMAC",
     "encode_vit_small": "core-s/GMAC",
     "encode_vit_tiny": "core-s/GMAC",
+    "encode_satmae_vit_large": "core-s/GMAC",
+    "encode_satlas_swin_v2_base": "core-s/GMAC",
+    "encode_croma_vit_large": "core-s/GMAC",
+    "encode_dofa_vit_large": "core-s/GMAC",
     "probe_linear": "core-ns/value",
     "probe_knn": "core-ns/value",
     # Accelerators

@@ -4,69 +4,68 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from greenup.bands import BANDS, sources_of
 from greenup.config import Model, Runtime
 from greenup.errors import UserError
+from greenup.evaluate.images import Images, no_pixels
+from greenup.evaluate.vectors import write_vectors
 from greenup.files import read_json
-from greenup.patches.store import PatchStore
 
 if TYPE_CHECKING:
     import torch
+    from torch.utils.data import DataLoader
 
     from greenup.pretrain.preprocess import Preprocess
 
 log = logging.getLogger(__name__)
 
 BATCH = 64
-"""Images that go through the network together. Fixed, so that the vectors do not depend on the machine's settings."""
+"""Images read together. Fixed, so that the vectors do not depend on the machine's settings."""
 
 
-def embed_images(
+def embed_to_file(
+    out: str | Path,
     model: Model,
     model_folder: str | Path,
+    images: Images,
     *,
-    index: str | Path,
-    statistics: str | Path,
     threads: int,
     runtime: Runtime,
-) -> pd.DataFrame:
-    """Embed every image of a dataset, in the order of its index: an `embeddings` table (site_id, season, embedding).
+    precision: str = "float32",
+) -> int:
+    """Write the vectors of all images, in their order, as an `embeddings` file, and return their number.
 
-    ``index`` and ``statistics`` are files of the dataset *embedded*, which need not be the one trained on.
     ``model_folder`` holds the weights and the input scaling (`greenup.pretrain.product`), and is not read for method
-    band_statistics, whose vector is, for C channels, C means and C standard deviations over the valid pixels, in
-    reflectance (NDVI: index units; backscatter: dB). Vectors are float32. ``threads`` are used by the network,
-    ``runtime.workers`` processes read images beside it.
+    band_statistics (`channel_statistics`). ``threads`` are used by the network, ``runtime.workers`` processes read
+    images beside it. ``precision`` float32 or bfloat16, see `greenup.evaluate.encode`, whatever it was trained in.
+    Pixels without data get the image's own mean. Vectors go to the file as they come: memory does not grow with their
+    number.
 
-    The network computes in float32, whatever it was trained in. Pixels without data get the image's own mean.
-
-    Raises `UserError` when the dataset lacks a channel of the model, or when a vector is not finite (named by site).
+    Raises `UserError` when the images lack a channel of the model, or when a vector is not finite (named by site).
     """
-    store = PatchStore(index)
-    _check_channels(model, statistics)
-    sites, seasons = store.index["site_id"].astype(str), store.index["season"].astype(str)
-    keys = list(zip(sites, seasons, strict=True))
     started = time.monotonic()
     if model.has_weights:
-        vectors = _network_vectors(model_folder, store, keys, threads, runtime.workers)
+        parts = _network_vectors(model_folder, images, threads, runtime.workers, precision)
     else:
-        vectors = np.stack([channel_statistics(*store.read(*key, model.channels), model.channels) for key in keys])
-    bad = ~np.isfinite(vectors).all(axis=1)
-    if bad.any():
-        raise UserError(
-            f"the vectors of {int(bad.sum())} of {len(keys)} images are not finite, "
-            f"first of site {keys[bad.argmax()][0]}",
-            "look at the model's training curve, and whether its input_scale fits the data",
-        )
+        parts = _statistics(images, model.channels)
+    sites, seasons = zip(*images.keys, strict=True) if images.keys else ((), ())
+    about = {"simulated": images.simulated, "attribution": images.attribution}
+    extra = {}
+    if model.has_weights:
+        # By which a probe tells whether these vectors are of the weights that are there now.
+        checksum = read_json(Path(model_folder) / "config.json").get("weights_checksum")
+        extra = {"precision": precision, "weights_checksum": checksum}
+    count = write_vectors(out, sites, seasons, _finite(parts, images), **about, **extra)
     seconds = time.monotonic() - started
-    log.info("%d vectors of length %d in %.1f s (%.0f images/s)", *vectors.shape, seconds, len(keys) / seconds)
-    return pd.DataFrame({"site_id": sites.to_numpy(), "season": seasons.to_numpy(), "embedding": list(vectors)})
+    log.info("%d vectors in %.1f s (%.0f images/s)", count, seconds, count / max(seconds, 1e-9))
+    return count
 
 
 def channel_statistics(image: np.ndarray, valid: np.ndarray, channels: tuple[str, ...]) -> np.ndarray:
@@ -82,73 +81,90 @@ def channel_statistics(image: np.ndarray, valid: np.ndarray, channels: tuple[str
     return np.concatenate([pixels.mean(axis=1), pixels.std(axis=1)]).astype("float32")
 
 
-def _check_channels(model: Model, statistics: str | Path) -> None:
-    known = read_json(statistics)["channels"]
-    lacking = [c for c in sources_of(model.channels) if c not in known]
-    if lacking:
+def _statistics(images: Images, channels: tuple[str, ...]) -> Iterator[np.ndarray]:
+    if lacking := [c for c in sources_of(channels) if c not in images.bands]:
         raise UserError(
-            f"{statistics}: the dataset has no channel {lacking[0]!r}, which the model needs",
-            "export it (datasets.<name>.patches.bands), or leave it out of the model's channels",
+            f"{images.where}: the images have no channel {lacking[0]!r}, which the model needs",
+            "take images that have it, or leave it out of the model's channels",
         )
+    keys = iter(images.keys)
+    while batch := list(islice(keys, BATCH)):
+        yield np.stack([channel_statistics(*images.read(key, channels), channels) for key in batch])
+
+
+def _finite(parts: Iterator[np.ndarray], images: Images) -> Iterator[np.ndarray]:
+    """The same vectors, once they are seen to be finite."""
+    done = 0
+    for part in parts:
+        bad = ~np.isfinite(part).all(axis=1)
+        if bad.any():
+            raise UserError(
+                f"{int(bad.sum())} of {len(part)} vectors are not finite, the first is that of site "
+                f"{images.keys[done + int(bad.argmax())][0]}",
+                "look at its pixels, at the model's training curve, and whether its input_scale fits the data",
+            )
+        done += len(part)
+        yield part
 
 
 # ------------------------------------------------------------------------------------------------------------- network
-class _Images:
-    """The images of some keys as a map-style dataset, preprocessed; only reading happens in the workers."""
+class _Inputs:
+    """The network's inputs as a map-style dataset; only reading and scaling happens in the workers."""
 
-    def __init__(self, store: PatchStore, keys: list[tuple[str, str]], preprocess: Preprocess) -> None:
-        self.store, self.keys, self.preprocess = store, keys, preprocess
+    def __init__(self, images: Images, preprocess: Preprocess, channels: tuple[str, ...]) -> None:
+        self.images, self.preprocess, self.channels = images, preprocess, channels
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.images.keys)
 
     def __getitem__(self, i: int) -> torch.Tensor | UserError:
         # A DataLoader wraps what a worker raises in a traceback; an error for the user travels as a value instead.
         try:
-            return self._image(i)
+            return self._input(i)
         except UserError as error:
             return error
 
-    def _image(self, i: int) -> torch.Tensor:
+    def _input(self, i: int) -> torch.Tensor:
         from greenup.pretrain.preprocess import fill_invalid
 
-        image, valid = self.store.read(*self.keys[i], self.preprocess.channels)
+        key = self.images.keys[i]
+        image, valid = self.images.read(key, self.channels)
         if not valid.any():
-            raise UserError(
-                f"the image of site {self.keys[i][0]}, {self.keys[i][1]} has no valid pixel in the model's channels",
-                "look at its row in the ledger",
-            )
-        return self.preprocess(fill_invalid(image, valid))
+            raise no_pixels(self.images, key)
+        return self.preprocess(fill_invalid(image, valid), self.channels)
 
 
 def _network_vectors(
-    folder: str | Path, store: PatchStore, keys: list[tuple[str, str]], threads: int, workers: int
-) -> np.ndarray:
-    """Vectors (N, D), float32, of the network in ``folder``."""
+    folder: str | Path, images: Images, threads: int, workers: int, precision: str
+) -> Iterator[np.ndarray]:
+    """Vectors (n, D), float32, of the network in ``folder``, batch by batch."""
     import torch
     from torch.utils.data import DataLoader
 
+    from greenup.evaluate.encode import encode, for_inference
     from greenup.pretrain.product import load_model
 
-    torch.set_num_threads(max(1, threads))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     backbone, preprocess, _ = load_model(folder)
-    backbone = backbone.to(device, memory_format=torch.channels_last).eval()
+    inputs = _Inputs(images, preprocess, preprocess.channels_of(images.bands, images.where))
     loader = DataLoader(
-        _Images(store, keys, preprocess),
+        inputs,
         batch_size=BATCH,
         num_workers=workers,
         collate_fn=_stack,
         worker_init_fn=_alone,
+        pin_memory=device.type == "cuda",
     )
-    parts = []
-    with torch.inference_mode():
-        for images in loader:
-            if isinstance(images, UserError):
-                raise images
-            vectors = backbone(images.to(device, memory_format=torch.channels_last))
-            parts.append(vectors.float().cpu().numpy())
-    return np.concatenate(parts)
+    network = for_inference(backbone, device)
+    yield from encode(network, _raising(loader), device=device, threads=threads, precision=precision)
+
+
+def _raising(batches: DataLoader) -> Iterator[torch.Tensor]:
+    """The batches, until one of them is an error."""
+    for batch in batches:
+        if isinstance(batch, UserError):
+            raise batch
+        yield batch
 
 
 def _stack(images: list[torch.Tensor | UserError]) -> torch.Tensor | UserError:

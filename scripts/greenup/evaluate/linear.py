@@ -2,8 +2,8 @@
 
 The published probe of one fold: one linear layer on frozen, standardised embeddings, AdamW (learning rate 1e-3, weight
 decay 0.01 on weight and bias), batches of 256, at most 1000 epochs, stopped after 10 epochs without a lower validation
-loss; cross-entropy for classes, the soft-margin loss for labels, squared error for targets. Here the *best* weights are
-kept (the released code keeps the last), and embeddings and targets are standardised by the fold's own train part.
+loss; the losses are those of `greenup.evaluate.outputs`. Here the *best* weights are kept (the released code keeps the
+last), and embeddings and targets are standardised by the fold's own train part.
 
 Ten folds share most of their images, so they are trained in one product: a step takes one batch of images, multiplies
 it with the weights of all folds side by side, and hides from each fold what lies outside its train part.
@@ -20,17 +20,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from greenup.config.learning import LinearProtocol
+from greenup.config.evaluation import LinearProtocol
 from greenup.errors import UserError
-from greenup.evaluate.scaling import inverse_or_zero, train_statistics
+from greenup.evaluate import outputs as out
+from greenup.evaluate.linear_folds import FoldData
+from greenup.evaluate.scaling import train_statistics
 from greenup.randomness import generator
 
 log = logging.getLogger(__name__)
 
-BETAS, EPS = (0.9, 0.999), 1e-8
-"""AdamW's usual moments and epsilon (PyTorch's defaults)."""
+_LANES = 16
+"""Rows of a matrix that a processor multiplies at once in float32; fewer take as long, or twice as long."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class LinearProbes:
 
     ``weight`` (F, C, D) and ``bias`` (F, C) act on standardised embeddings; ``centre`` and ``inverse`` (F, D)
     standardise them, ``target_centre`` and ``target_scale`` (F, C) bring regression back to its unit. ``epochs`` (F,)
-    were trained, the weights are those of ``best_epoch`` (F,), whose validation loss is ``val_loss`` (F,).
+    were trained, the weights are those of ``best_epoch`` (F,), whose validation loss is ``val_loss`` (F,), and were
+    trained with ``weight_decay`` (F,). (Under compat last_weights they are those of the last epoch.)
     """
 
     kind: str
@@ -52,16 +54,16 @@ class LinearProbes:
     epochs: np.ndarray
     best_epoch: np.ndarray
     val_loss: np.ndarray
+    weight_decay: np.ndarray
 
     def predict(self, x: np.ndarray, fold: int) -> np.ndarray:
-        """Scores (M, C), float64, of embeddings (M, D): class probabilities, label probabilities, or target values."""
-        z = ((x - self.centre[fold]) * self.inverse[fold]) @ self.weight[fold].T.astype("float64") + self.bias[fold]
-        if self.kind == "classification":
-            z = np.exp(z - z.max(axis=1, keepdims=True))
-            return z / z.sum(axis=1, keepdims=True)
-        if self.kind == "multilabel":
-            return 0.5 * (1 + np.tanh(0.5 * z))
-        return z * self.target_scale[fold] + self.target_centre[fold]
+        """Scores (M, C), float64, of embeddings (M, D): class probabilities, label probabilities, target values, or
+        shares."""
+        weight = self.weight[fold].T.astype("float64")
+        z = np.empty((len(x), weight.shape[1]))
+        for i in range(0, len(x), 4096):
+            z[i : i + 4096] = ((x[i : i + 4096] - self.centre[fold]) * self.inverse[fold]) @ weight + self.bias[fold]
+        return out.predictions(self.kind, z) * self.target_scale[fold] + self.target_centre[fold]
 
 
 def initial_layer(seed: int, fold: int, outputs: int, dim: int) -> np.ndarray:
@@ -94,12 +96,17 @@ def fit_linear(
     *,
     seed: int,
     outputs: int | None = None,
+    positive_weight: float = 1.0,
 ) -> LinearProbes:
     """Train the linear probes of all folds.
 
     ``x`` (N, D): embeddings, float32 (float64 computes in float64). ``y``: class numbers (N,) with ``outputs`` classes
-    for classification, 0/1 (N, C) for multilabel, values (N, T) for regression. ``train`` and ``val``: bool (F, N).
+    for classification, 0/1 (N, C) for multilabel, values (N, T) for regression, shares (N, C) for distribution.
+    ``train`` and ``val``: bool (F, N). ``positive_weight``: of present labels in the loss of multilabel.
     Memory: about three times ``x`` with ten folds of 81 % train and 9 % val.
+
+    Where the protocol has several candidates of weight decay, each fold takes the one with the lowest validation loss
+    (the first of equals).
 
     Raises `UserError` when a fold has no train or no val image, or when a loss is no longer finite.
     """
@@ -107,216 +114,150 @@ def fit_linear(
         if not part.any(axis=1).all():
             fold = int((~part.any(axis=1)).argmax())
             raise UserError(f"fold {fold} has no image in its {name} part", "write fewer folds: evaluation.folds.count")
+    known = np.ones_like(train) if "statistics_of_all_rows" in protocol.compat else train
     # One map for all folds first, so that the fold's own statistics are small corrections: float32 then loses nothing.
     mean, inverse = train_statistics(x)
     dtype = torch.float64 if x.dtype == np.float64 else torch.float32
-    data = torch.from_numpy(np.ascontiguousarray((x - mean.astype(x.dtype)) * inverse.astype(x.dtype))).to(dtype)
-    centre, scale = _fold_statistics(data, train)
-    trainer = _Trainer(data, _targets(y, train, kind, outputs, dtype), train, val, centre, scale, kind, protocol, seed)
-    best = trainer.run()
-    std = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
+    data = torch.empty(x.shape, dtype=dtype)
+    for i in range(0, len(x), 4096):
+        rows = (x[i : i + 4096] - mean.astype(x.dtype)) * inverse.astype(x.dtype)
+        data[i : i + 4096] = torch.from_numpy(rows)
+    folds = FoldData.of(data, y, train, val, known, kind, outputs)
+    probes = []
+    for decay in protocol.weight_decays:
+        weight, bias, how = _Trainer(data, folds, train, protocol, decay, positive_weight, seed).run()
+        probes.append((weight, bias, *how, np.full(len(train), decay)))
+    best = np.argmin([p[4] for p in probes], axis=0)
+    weight, bias, epochs, best_epoch, loss, decay = (
+        np.stack([p[i][fold] for fold, p in enumerate(probes[b] for b in best)]) for i in range(6)
+    )
+    std, y_scale = (
+        np.divide(1.0, i, out=np.zeros_like(i), where=i > 0) for i in (inverse, folds.y_inverse[..., 0].numpy())
+    )
     return LinearProbes(
         kind=kind,
-        weight=best[..., :-1],
-        bias=best[..., -1],
-        centre=mean + std * centre,
-        inverse=inverse * scale,
-        target_centre=trainer.targets.centre[:, 0].double().numpy(),
-        target_scale=trainer.targets.scale,
-        epochs=trainer.epochs,
-        best_epoch=trainer.best_epoch,
-        val_loss=trainer.best_loss,
+        weight=weight,
+        bias=bias,
+        centre=mean + std * folds.centre[:, 0].double().numpy(),
+        inverse=inverse * folds.inverse[:, 0].double().numpy(),
+        target_centre=folds.y_centre[..., 0].numpy(),
+        target_scale=y_scale,
+        epochs=epochs,
+        best_epoch=best_epoch,
+        val_loss=loss,
+        weight_decay=decay,
     )
-
-
-# -------------------------------------------------------------------------------------------------- data of the folds
-@dataclass
-class _Targets:
-    """``y``: class numbers (N,) or values (N, C); values of a fold are (y - centre) * inverse, both (F, 1, C)."""
-
-    y: torch.Tensor
-    outputs: int
-    centre: torch.Tensor
-    inverse: torch.Tensor
-    scale: np.ndarray
-
-
-def _fold_statistics(data: torch.Tensor, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse standard deviation (F, D), float64, of each fold's train part; data near N(0, 1)."""
-    mask = torch.from_numpy(parts).double()
-    total, square = 0.0, 0.0
-    for i in range(0, len(data), 4096):
-        rows = data[i : i + 4096].double()
-        total = total + mask[:, i : i + 4096] @ rows
-        square = square + mask[:, i : i + 4096] @ rows.square()
-    count = mask.sum(1, keepdim=True)
-    mean = total / count
-    std = (square / count - mean.square()).clamp_min(0).sqrt().numpy()
-    # The difference of squares cannot see spreads below the root of float64's precision: those count as constant.
-    return mean.numpy(), inverse_or_zero(std, 1.0)
-
-
-def _targets(y: np.ndarray, train: np.ndarray, kind: str, outputs: int | None, dtype: torch.dtype) -> _Targets:
-    folds = len(train)
-    if kind == "classification":
-        classes = int(y.max()) + 1 if outputs is None else outputs
-        one = torch.ones(folds, 1, classes, dtype=dtype)
-        return _Targets(torch.from_numpy(y.astype(np.int64)), classes, one * 0, one, np.ones((folds, classes)))
-    values = torch.from_numpy(np.array(y, dtype="float64"))
-    classes = values.shape[1]
-    centre, inverse = np.zeros((folds, classes)), np.ones((folds, classes))
-    if kind == "regression":
-        for fold in range(folds):
-            centre[fold], inverse[fold] = train_statistics(np.asarray(y, dtype="float64")[train[fold]])
-    scale = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
-    tensors = (torch.from_numpy(a[:, None]) for a in (centre, inverse))
-    return _Targets(values, classes, *tensors, scale)
 
 
 # ------------------------------------------------------------------------------------------------------------ training
 class _Trainer:
-    """The state of all folds that still train; leading dimension F shrinks as folds stop."""
+    """One training of all folds with one weight decay; the leading dimension F shrinks as folds stop."""
 
     def __init__(
         self,
         data: torch.Tensor,
-        targets: _Targets,
+        folds: FoldData,
         train: np.ndarray,
-        val: np.ndarray,
-        centre: np.ndarray,
-        inverse: np.ndarray,
-        kind: str,
         protocol: LinearProtocol,
+        weight_decay: float,
+        positive_weight: float,
         seed: int,
     ) -> None:
-        self.data, self.targets, self.kind, self.protocol, self.seed = data, targets, kind, protocol, seed
-        folds, dim, dtype = len(train), data.shape[1], data.dtype
-        self.batch = shared_batch(train, protocol.batch_size)
-        self.active = np.arange(folds)
-        self.mask = torch.from_numpy(np.ascontiguousarray(train.T)).to(dtype)  # (N, F)
-        self.centre = torch.from_numpy(centre).to(dtype)[:, None]  # (F, 1, D)
-        self.inverse = torch.from_numpy(inverse).to(dtype)[:, None]
-        first = [initial_layer(seed, f, targets.outputs, dim) for f in range(folds)]
-        self.layer = torch.from_numpy(np.stack(first)).to(dtype)  # (F, C, D + 1): weight and, last, bias
-        self.moment, self.square = torch.zeros_like(self.layer), torch.zeros_like(self.layer)
-        self.steps = torch.zeros(folds, dtype=torch.float64)
-        self.fold_y = (targets.centre, targets.inverse)
-        self._gather_val(val)
-        self.best = self.layer.double().numpy().copy()
-        self.best_loss = np.full(folds, np.inf)
-        self.best_epoch, self.epochs = np.zeros(folds, dtype=np.int64), np.zeros(folds, dtype=np.int64)
+        self.data, self.folds, self.protocol, self.seed = data, folds, protocol, seed
+        self.weight_decay, self.positive_weight = weight_decay, positive_weight
+        # Images that train in no fold (the test part of an official split) are passed over.
+        self.rows = np.flatnonzero(train.any(axis=0))
+        self.batch = shared_batch(train[:, self.rows], protocol.batch_size)
+        self.batch_x = torch.empty(self.batch, data.shape[1], dtype=data.dtype)
+        self.active = np.arange(len(train))
+        first = [initial_layer(seed, f, folds.columns, data.shape[1]) for f in range(len(train))]
+        self._hold(torch.from_numpy(np.stack(first)).to(data.dtype))
+        self.best = self._layers()
+        self.best_loss = np.full(len(train), np.inf)
+        self.best_epoch, self.epochs = np.zeros(len(train), dtype=np.int64), np.zeros(len(train), dtype=np.int64)
 
-    def _gather_val(self, val: np.ndarray) -> None:
-        """Standardised val images of every fold, padded to the longest: (F, V, D), their targets and 0/1 weights."""
-        folds, longest = len(val), int(val.sum(axis=1).max())
-        self.val_x = torch.zeros(folds, longest, self.data.shape[1], dtype=self.data.dtype)
-        self.val_share = torch.zeros(folds, longest, dtype=self.data.dtype)
-        is_class = self.kind == "classification"
-        shape = (folds, longest) if is_class else (folds, longest, self.targets.outputs)
-        self.val_y = torch.zeros(shape, dtype=torch.int64 if is_class else self.data.dtype)
-        for fold in range(folds):
-            rows = torch.from_numpy(np.flatnonzero(val[fold]))
-            n = len(rows)
-            torch.mul(self.data[rows] - self.centre[fold], self.inverse[fold], out=self.val_x[fold, :n])
-            self.val_share[fold, :n] = 1.0 / n
-            self.val_y[fold, :n] = self._fold_targets(rows, slice(fold, fold + 1))[:, 0]
+    def _hold(self, layers: torch.Tensor) -> None:
+        """Take layers (F, C, D + 1; bias last) as the parameters of a new optimiser."""
+        self.weight, self.bias = layers[..., :-1].contiguous(), layers[..., -1].contiguous()
+        self.parameters = [p for pair in zip(self.weight, self.bias, strict=True) for p in pair]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=self.protocol.lr, weight_decay=self.weight_decay, fused=True
+        )
 
-    def _fold_targets(self, rows: torch.Tensor, folds: slice) -> torch.Tensor:
-        """Targets of some images for some folds: class numbers (B, F) or standardised values (B, F, C)."""
-        y = self.targets.y[rows]
-        if self.kind == "classification":
-            return y[:, None].expand(-1, len(self.fold_y[0][folds]))
-        centre, inverse = (t[folds, 0][None] for t in self.fold_y)
-        return ((y[:, None] - centre) * inverse).to(self.data.dtype)
+    def _layers(self) -> torch.Tensor:
+        return torch.cat([self.weight, self.bias[..., None]], dim=-1)
 
-    def run(self) -> np.ndarray:
-        """Train until every fold has stopped; the best layers (F, C, D + 1), float64."""
+    @torch.no_grad()
+    def run(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Train until every fold has stopped: weights (F, C, D), biases (F, C), and (epochs, best epoch, its validation
+        loss), each (F,)."""
         waited = np.zeros(len(self.active), dtype=np.int64)
-        with torch.inference_mode():
-            for epoch in range(self.protocol.max_epochs):
-                for rows in epoch_batches(self.seed, epoch, len(self.data), self.batch):
-                    self._step(torch.from_numpy(rows))
-                loss = self._val_loss()
-                if not np.isfinite(loss).all():
-                    fold = self.active[~np.isfinite(loss)][0]
-                    raise UserError(
-                        f"linear probe: the validation loss of fold {fold} is not finite in epoch {epoch + 1}",
-                        "write a smaller evaluation.protocols.linear.lr",
-                    )
-                better = loss < self.best_loss[self.active]
-                improved = self.active[better]
-                self.best[improved] = self.layer[torch.from_numpy(better)].double().numpy()
-                self.best_loss[improved], self.best_epoch[improved] = loss[better], epoch + 1
-                self.epochs[self.active] = epoch + 1
-                waited = np.where(better, 0, waited + 1)
-                going = waited < self.protocol.patience
-                if not going.any():
-                    break
-                if not going.all():
-                    waited = waited[going]
-                    self._keep(going)
-        return self.best
+        keeps_last = "last_weights" in self.protocol.compat
+        for epoch in range(self.protocol.max_epochs):
+            for batch in epoch_batches(self.seed, epoch, len(self.rows), self.batch):
+                self._step(torch.from_numpy(self.rows[batch]))
+            loss = self._val_loss()
+            if not np.isfinite(loss).all():
+                fold = self.active[~np.isfinite(loss)][0]
+                raise UserError(
+                    f"linear probe: the validation loss of fold {fold} is not finite in epoch {epoch + 1}",
+                    "write a smaller evaluation.protocols.linear.lr",
+                )
+            better = loss < self.best_loss[self.active]
+            improved = self.active[better]
+            if keeps_last:
+                self.best[torch.from_numpy(self.active)] = self._layers()
+            elif better.any():
+                self.best[torch.from_numpy(improved)] = self._layers()[torch.from_numpy(better)]
+            self.best_loss[improved], self.best_epoch[improved] = loss[better], epoch + 1
+            self.epochs[self.active] = epoch + 1
+            waited = np.where(better, 0, waited + 1)
+            going = waited < self.protocol.patience
+            if not going.any():
+                break
+            if not going.all():
+                waited = waited[going]
+                self._keep(going)
+        best = self.best.double().numpy()
+        return best[..., :-1], best[..., -1], (self.epochs, self.best_epoch, self.best_loss)
 
     def _keep(self, going: np.ndarray) -> None:
-        """Drop the folds that have stopped from everything that is computed."""
-        self.active = self.active[going]
-        index = torch.from_numpy(np.flatnonzero(going))
-        for name in ("centre", "inverse", "layer", "moment", "square", "steps", "val_x", "val_y", "val_share"):
-            setattr(self, name, getattr(self, name)[index])
-        self.fold_y = tuple(t[index] for t in self.fold_y)
-        self.mask = self.mask[:, index].contiguous()
+        """Drop the folds that have stopped from everything that is computed; the others keep their AdamW state."""
+        self.active, self.folds = self.active[going], self.folds.only(going)
+        old, kept = self.optimizer, [p for p, goes in zip(self.parameters, np.repeat(going, 2), strict=True) if goes]
+        self._hold(self._layers()[torch.from_numpy(going)])
+        for new, was in zip(self.parameters, kept, strict=True):
+            if was in old.state:
+                self.optimizer.state[new] = old.state[was]
 
     def _step(self, rows: torch.Tensor) -> None:
         """One AdamW step of every fold that has train images among these rows."""
-        x, mask = self.data[rows], self.mask[rows]
-        folds, outputs, dim = self.layer.shape[0], self.layer.shape[1], x.shape[1]
-        weight = self.layer[..., :-1] * self.inverse
-        bias = self.layer[..., -1] - torch.matmul(weight, self.centre.mT)[..., 0]
-        z = torch.addmm(bias.view(-1), x, weight.view(-1, dim).T).view(-1, folds, outputs)
-        n = mask.sum(0)
-        # Gradient of the mean loss over the fold's images of this batch, by the fold's outputs (B, F, C).
-        grad_z = self._output_gradient(z, rows) * (mask / n.clamp_min(1))[..., None]
-        grad = torch.empty_like(self.layer)
-        summed = grad_z.sum(0)
-        product = (grad_z.view(-1, folds * outputs).T @ x).view(folds, outputs, dim)
-        grad[..., :-1] = (product - summed[..., None] * self.centre) * self.inverse
-        grad[..., -1] = summed
-        self._adamw(grad, n > 0)
-
-    def _output_gradient(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        if self.kind == "classification":
-            gradient = torch.softmax(z, -1)
-            y = self.targets.y[rows][:, None, None].expand(-1, z.shape[1], 1)
-            return gradient.scatter_add_(-1, y, torch.full_like(y, -1, dtype=z.dtype))
-        y = self._fold_targets(rows, slice(None))
-        if self.kind == "multilabel":
-            return (torch.sigmoid(z) - y) / z.shape[-1]
-        return 2 * (z - y) / z.shape[-1]
-
-    def _adamw(self, grad: torch.Tensor, present: torch.Tensor) -> None:
-        """Decoupled weight decay, then Adam (Loshchilov & Hutter 2019), in the order and with the terms of PyTorch."""
-        absent = None if bool(present.all()) else ~present
-        state = (self.layer, self.moment, self.square)
-        kept = [t[absent].clone() for t in state] if absent is not None else []
-        self.steps += present
-        steps = self.steps.clamp_min(1)
-        self.layer.mul_(1 - self.protocol.lr * self.protocol.weight_decay)
-        self.moment.lerp_(grad, 1 - BETAS[0])
-        self.square.mul_(BETAS[1]).addcmul_(grad, grad, value=1 - BETAS[1])
-        first = (self.protocol.lr / (1 - BETAS[0] ** steps)).to(grad.dtype)[:, None, None]
-        second = (1 - BETAS[1] ** steps).sqrt().to(grad.dtype)[:, None, None]
-        self.layer.sub_(self.moment / (self.square.sqrt().div_(second).add_(EPS)) * first)
-        if absent is not None:
-            for tensor, old in zip(state, kept, strict=True):
-                tensor[absent] = old
+        folds = self.folds
+        x = torch.index_select(self.data, 0, rows, out=self.batch_x[: len(rows)])
+        weight = self.weight * folds.inverse
+        bias = self.bias - (weight @ folds.centre.mT)[..., 0]
+        shape = self.bias.shape
+        z = torch.addmm(bias.view(-1, 1), weight.view(-1, x.shape[1]), x.T).view(*shape, -1)
+        mask = folds.mask[:, rows]
+        n = mask.sum(1)
+        # Gradient of the mean loss over the fold's images of this batch, by the fold's outputs (F, C, B).
+        slope = out.gradient(folds.kind, z, folds.targets(rows), self.positive_weight)
+        slope = slope.mul_((mask / n.clamp_min(1)[:, None])[:, None])
+        summed = slope.sum(-1)
+        by_weight = (slope.view(-1, len(rows)) @ x).view(self.weight.shape)
+        by_weight.baddbmm_(summed[..., None], folds.centre, alpha=-1).mul_(folds.inverse)
+        # A fold without an image here takes no step: no decay, no moment.
+        for i, present in enumerate((n > 0).tolist()):
+            self.parameters[2 * i].grad = by_weight[i] if present else None
+            self.parameters[2 * i + 1].grad = summed[i] if present else None
+        self.optimizer.step()
 
     def _val_loss(self) -> np.ndarray:
         """Mean loss over each fold's val part (F,), float64."""
-        z = torch.baddbmm(self.layer[:, None, :, -1], self.val_x, self.layer[..., :-1].mT)
-        if self.kind == "classification":
-            each = F.cross_entropy(z.flatten(0, 1), self.val_y.flatten(), reduction="none").view(z.shape[:2])
-        elif self.kind == "multilabel":
-            each = F.binary_cross_entropy_with_logits(z, self.val_y, reduction="none").mean(-1)
-        else:
-            each = (z - self.val_y).square().mean(-1)
-        return (each.double() * self.val_share.double()).sum(1).numpy()
+        folds = self.folds
+        count, columns, dim = self.weight.shape
+        weight = self.weight.new_zeros(count, -(-columns // _LANES) * _LANES, dim)
+        weight[:, :columns] = self.weight
+        z = (weight @ folds.val_x.mT)[:, :columns] + self.bias[..., None]
+        each = out.losses(folds.kind, z, folds.val_y, self.positive_weight)
+        return (each.double() * folds.val_share.double()).sum(1).numpy()

@@ -53,6 +53,8 @@ _PARTS: dict[str, tuple[str, str]] = {
     "tableA1": ("When the four dates fall", "tableA1"),
     "figA2": ("Labels of the tasks", "figA2"),
     "results": ("Results", "results_table"),
+    "comparisons": ("Which models differ", "comparisons_table"),
+    "leakage": ("Ground seen in pretraining", "leakage_table"),
     "training": ("Training", "training_figure"),
     "quality": ("Data quality", "quality_figure"),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from greenup.config.label_tables import table_named
 from greenup.config.seasons import (
     CalendarSeasons,
     CustomSeasons,
@@ -25,6 +26,7 @@ from greenup.config.sites import (
     PointSites,
     PublishedSites,
     Sites,
+    TableSites,
     UniformSites,
 )
 from greenup.errors import UserError
@@ -105,6 +107,8 @@ def distribution(sites: Sites) -> str:
             text = f"over {sites.strata}s, {_ALLOCATIONS[sites.allocation]}"
         case PointSites():
             text = "own points"
+        case TableSites():
+            text = f"points of {table_named(sites.table).title}"
         case PublishedSites():
             text = "as published"
     return f"{text}; {_region(sites.region)}" if sites.region is not None else text

@@ -24,6 +24,7 @@ _SITES = {
     "uniform": "Drawn uniformly on land, equal area.",
     "ecoregion": "Shared out over ecoregions or biomes, uniform by area within each.",
     "points": "The user's own points.",
+    "label_table": "Those of a published table of labels, of its points, cells or map (config/label_tables.csv).",
     "dataset": "The sites of another dataset.",
     "published": "The sites of the published folder.",
 }

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from greenup.config import Model
+from greenup.config.given import RELEASED_BACKBONES
 from greenup.randomness import stable_hash
 
 _VITS = {"vit_small": "vit_small_patch16_224", "vit_tiny": "vit_tiny_patch16_224"}
@@ -20,7 +21,12 @@ _MEAN_POOLED = ("data2vec",)
 
 
 def architecture_of(model: Model) -> dict[str, Any]:
-    """Name and arguments with which ``timm.create_model`` makes a model's backbone; JSON-able."""
+    """Name and arguments with which ``timm.create_model`` (or `greenup.pretrain.encoders`, for networks that timm does
+    not have) makes a model's backbone; JSON-able."""
+    if model.backbone in RELEASED_BACKBONES:
+        from greenup.pretrain.encoders import encoder_architecture
+
+        return encoder_architecture(model.backbone, model.channels, model.size_px, model.patch_px)
     if model.backbone not in _VITS:
         return _resnet(model.backbone, len(model.channels))
     method = model.method
@@ -48,8 +54,12 @@ def _resnet(name: str, in_channels: int) -> dict[str, Any]:
 def build(architecture: Mapping[str, Any], **training: float) -> nn.Module:
     """The network of an `architecture_of`, with timm's own random weights.
 
-    ``training``: arguments without weights, such as drop_path_rate.
+    ``training``: arguments without weights, such as drop_path_rate, of networks that timm has.
     """
+    if architecture["name"] in RELEASED_BACKBONES:
+        from greenup.pretrain.encoders import build_encoder
+
+        return build_encoder(architecture)
     return timm.create_model(architecture["name"], pretrained=False, **architecture["arguments"], **training)
 
 

@@ -12,6 +12,7 @@ import torch
 import greenup
 from greenup.bands import BANDS
 from greenup.config import Model
+from greenup.config.given import RELEASED_BACKBONES
 from greenup.config.weights import ReleasedWeights
 from greenup.pretrain.backbones import architecture_of
 from greenup.pretrain.preprocess import Preprocess
@@ -129,7 +130,9 @@ def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict
     lines += ["", "## Input", "", *_input(preprocess)]
     if about["architecture"]["name"].startswith("resnet"):
         lines += [f"Batch norm holds the {about['batch_norm']}.", ""]
-    else:
+    elif (px := RELEASED_BACKBONES.get(about["architecture"]["name"])) is not None:
+        lines += [f"Its positions are those of images of {px} pixels, and it takes no other size.", ""]
+    elif about["architecture"]["name"] not in RELEASED_BACKBONES:
         side = about["architecture"]["arguments"]["patch_size"]
         lines += [
             f"The sides of an image must be multiples of {side} pixels, one token; positions are learnt for "
@@ -142,10 +145,9 @@ def model_card(about: Mapping[str, Any], preprocess: Preprocess, rows: list[dict
         "In this folder, with greenup (the preprocessing comes along):",
         "",
         *_code(load["greenup"]),
-        "with timm alone:",
-        "",
-        *_code(load["timm"]),
     ]
+    if "timm" in load:
+        lines += ["with timm alone:", "", *_code(load["timm"])]
     if "torchvision" in load:
         lines += ["or with torchvision alone:", "", *_code(load["torchvision"])]
     lines += ["What these give must be fed images that are scaled as above; `preprocess` of greenup does it.", ""]
@@ -175,21 +177,27 @@ def _input(preprocess: Preprocess) -> list[str]:
             "rounded down to the steps between the two, and then " if preprocess.levels is not None else "and then "
         )
         formula += "`(x - mean) / std`"
+        formula += f", cut to 0 .. 1 in {preprocess.steps} steps" if preprocess.steps is not None else ""
         head += ["low", "high", *(["steps"] if preprocess.levels is not None else [])]
     for i, channel in enumerate(preprocess.channels):
         row = [channel, BANDS[channel].stored_as, f"{preprocess.mean[i]:.2f}", f"{preprocess.std[i]:.2f}"]
         if preprocess.low is not None and preprocess.high is not None:
             row += [f"{preprocess.low[i]:.2f}", f"{preprocess.high[i]:.2f}"]
-            row += [str(preprocess.levels[i])] if preprocess.levels is not None else []
+            row += [str(preprocess.levels[i] or "all")] if preprocess.levels is not None else []
         rows.append(f"| {' | '.join(row)} |")
+    fit = f"centre crop, or {preprocess.interpolation} resize up"
     return [
-        f"Stored values at 10 m, {size} (centre crop, or resized up), {formula} (`{preprocess.input_scale}`), channels "
-        "in this order:",
+        f"Stored values at 10 m, {size} ({fit}), {formula} (`{preprocess.input_scale}`), channels in this order:",
         "",
         f"| {' | '.join(head)} |",
         "|" + "---|" * len(head),
         *rows,
         "",
+        *(
+            [f"Images without {', '.join(preprocess.zero_when_missing)} get 0 there, as the network's input.", ""]
+            if preprocess.zero_when_missing
+            else []
+        ),
     ]
 
 

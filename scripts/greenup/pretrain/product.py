@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
+from greenup.config.given import RELEASED_BACKBONES
 from greenup.errors import UserError
 from greenup.files import atomic_path, read_json, write_json
 from greenup.pretrain.backbones import build
@@ -62,8 +63,8 @@ def _checksum(path: Path) -> str:
 
 
 def how_to_load(architecture: Mapping[str, Any]) -> dict[str, str]:
-    """Python lines that load the weights: by greenup, by timm alone, and of ResNets by torchvision alone (run in the
-    model's folder).
+    """Python lines that load the weights: by greenup, by timm alone where it has the network, and of ResNets by
+    torchvision alone (run in the model's folder).
 
     They stand in config.json and in the model card, and the tests run them.
     """
@@ -71,6 +72,10 @@ def how_to_load(architecture: Mapping[str, Any]) -> dict[str, str]:
     written = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
     lines = {
         "greenup": "from greenup.pretrain.product import load_model; backbone, preprocess, about = load_model('.')",
+    }
+    if name in RELEASED_BACKBONES:
+        return lines
+    lines |= {
         "timm": f"import timm\nbackbone = timm.create_model('{name}', {written}, checkpoint_path='{WEIGHTS}').eval()",
     }
     if name.startswith("resnet"):

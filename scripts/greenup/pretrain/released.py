@@ -34,7 +34,10 @@ class _Layout:
     ``within``: key of the file under which they lie; None: the file itself. ``prefix``: of the encoder that its
     authors evaluate, after the ``module.`` of data parallelism. ``heads``: names after the prefix that are no part of
     the backbone. ``beside``: beginnings of names of what is not that encoder. ``numbered``: the encoder is a
-    sequence of the children of torchvision's ResNet, named by their number.
+    sequence of the children of torchvision's ResNet, named by their number. ``nested``: the file is parts by name, each
+    of tensors by name. ``into``: what the backbone calls the part of it that the file is of. ``fresh``: beginnings of
+    names in the backbone that files need not have, because the authors too start from them as they are built: norms of
+    scale 1 and shift 0, positions of 0.
     """
 
     within: str | None = None
@@ -42,6 +45,9 @@ class _Layout:
     heads: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     numbered: bool = False
+    nested: bool = False
+    into: str = ""
+    fresh: tuple[str, ...] = ()
 
 
 _LAYOUTS: dict[str, _Layout] = {
@@ -57,6 +63,19 @@ _LAYOUTS: dict[str, _Layout] = {
     "dino": _Layout("teacher", "backbone.", ("fc.", "head."), ("head.",)),
     # MAE (models_mae.py): encoder and decoder in one network.
     "mae": _Layout("model", "", ("decoder_", "mask_token", "head.")),
+    # SatMAE (models_mae_group_channels.py, and models_vit_group_channels.py once fine-tuned). The pretrained file norms
+    # every token for its decoder, where the pooled features have a norm of their own.
+    "satmae": _Layout(
+        "model",
+        heads=("decoder_", "mask_token", "head.", "norm."),
+        fresh=("fc_norm.", "channel_cls_embed"),
+    ),
+    # Satlas, as TorchGeo hands it out: torchvision's Swin, with a norm and a classifier that Satlas does not use.
+    "satlas": _Layout(heads=("head.", "norm.")),
+    # CROMA (pretrain_croma.py): networks of radar, of optics, and of both.
+    "croma": _Layout(beside=("s1_", "joint_"), nested=True),
+    # DOFA (models_dwv.py); its README tells what the file has beside the encoder, and lacks.
+    "dofa": _Layout(heads=("mask_token", "norm.", "projector.", "head."), into="network.", fresh=("network.fc_norm.",)),
 }
 
 _CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
@@ -70,7 +89,7 @@ def load_released(weights: ReleasedWeights, path: str | Path, architecture: Mapp
     and mend otherwise.
     """
     mend = (
-        f"is it {weights.file} of {weights.source}? delete it and fetch it again, or name the weights it holds "
+        f"is it {weights.file} of {weights.source}? {weights.how_to_get}, or name the weights that it holds "
         "(config/weights.csv)"
     )
     layout = _LAYOUTS[weights.reader]
@@ -80,9 +99,13 @@ def load_released(weights: ReleasedWeights, path: str | Path, architecture: Mapp
             held = ", ".join(map(str, list(tensors)[:6])) or "nothing"
             raise UserError(f"{path}: key {layout.within!r} is missing (it holds {held})", mend)
         tensors = tensors[layout.within]
+    if layout.nested:
+        tensors = {f"{a}.{b}": v for a, part in tensors.items() if isinstance(part, Mapping) for b, v in part.items()}
     found, strange = _of_the_backbone(tensors, layout)
     network = build(architecture)
     expected = network.state_dict()
+    if layout.fresh:
+        found = {**{key: value for key, value in expected.items() if key.startswith(layout.fresh)}, **found}
     for key, value in expected.items():
         if key not in found:
             raise UserError(f"{path}: {key!r} is missing, a part of {architecture['name']}", mend)
@@ -113,7 +136,7 @@ def _of_the_backbone(tensors: Mapping[str, Any], layout: _Layout) -> tuple[dict[
         if layout.numbered:
             number, _, rest = key.partition(".")
             key = f"{_CHILDREN.get(number, number)}.{rest}"
-        found[key] = value
+        found[layout.into + key] = value
     return found, strange
 
 

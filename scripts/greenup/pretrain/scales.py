@@ -2,51 +2,47 @@
 
 Those of released weights are what their authors' code does to the pixels, not what others say of them: the SSL4Eco code
 divides stored values by 255 (the OpenCV ``ToTensor`` it uses does so to every image above 1), where TorchGeo's
-transforms for the same weights divide by 10 000.
+transforms for the same weights divide by 10 000. SatMAE, CROMA, Satlas and DOFA are fed as SSL4Eco's evaluation feeds
+them (its downstream_tasks/test_modules), whose numbers `greenup.pretrain.constants` traces to their authors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from greenup.bands import BANDS
-from greenup.config.learning import InputScale
+from greenup.config.models import InputScale
 from greenup.errors import UserError
+from greenup.pretrain.constants import (
+    BIGEARTHNET,
+    DOFA_8BIT,
+    DOFA_TOP,
+    FMOW,
+    IMAGENET,
+    SATLAS_TOP,
+    SECO_QUANTILES,
+    SSL4EO_L1C,
+    SSL4EO_S1,
+    Spread,
+)
 
 
 @dataclass(frozen=True)
 class Scale:
     """``(x - mean) / std`` a channel, on stored values that were first cut to ``low``..``high`` and rounded down to
-    ``levels`` steps between the two; None: neither cut nor rounded."""
+    ``levels`` steps between the two (0: not rounded); None: neither cut nor rounded. With ``steps`` the result is cut
+    to 0..1 and rounded down to so many steps: values that were stored in 8 bits twice."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     levels: tuple[int, ...] | None = None
-
-
-# 2 % and 98 % quantiles of SeCo's 8-bit red, green and blue, from 3 000 images (its datasets/seco_dataset.py).
-_SECO_QUANTILES = {"B2": (3, 88), "B3": (2, 103), "B4": (0, 129)}
-_IMAGENET = {"B4": (0.485, 0.229), "B3": (0.456, 0.224), "B2": (0.406, 0.225)}
-
-# Mean and standard deviation of 50 000 sites of SSL4EO-S12 (its datasets/SSL4EO/ssl4eo_dataset.py): DN, and dB.
-_L1C = dict(
-    zip(
-        ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12"),
-        zip(
-            (1605.6, 1390.8, 1314.9, 1363.5, 1549.4, 2091.7, 2371.7, 2299.9, 2560.3, 830.1, 22.1, 2177.1, 1524.1),
-            (786.8, 850.3, 875.1, 1138.8, 1122.2, 1161.6, 1274.4, 1248.4, 1345.5, 577.3, 51.2, 1336.1, 1136.5),
-            strict=True,
-        ),
-        strict=True,
-    )
-)
-_S1 = {"VV": (-12.548, 5.257), "VH": (-20.192, 5.912)}
+    steps: int | None = None
 
 
 def scale_of(name: InputScale, channels: Sequence[str], statistics: Mapping[str, Any] | None, where: str) -> Scale:
@@ -61,6 +57,11 @@ def scale_of(name: InputScale, channels: Sequence[str], statistics: Mapping[str,
     - ``rgb_quantiles_imagenet``: red, green and blue in 8 bits, stretched between quantiles, then ImageNet's mean and
       deviation (SeCo).
     - ``two_sigma``: mean -+ 2 deviations of SSL4EO-S12 to 0..1, in 255 steps (its radar, and its compressed release).
+    - ``two_sigma_bigearthnet``, ``two_sigma_fmow``: the same of BigEarthNet (SeCo, as SSL4Eco feeds it) and of
+      fMoW-Sentinel (SatMAE; CROMA, as SSL4Eco feeds it).
+    - ``satlas``: red, green and blue cut to reflectances 0..1 in 255 steps, other bands to 0..0.816, made 0..1.
+    - ``dofa``: red, green and blue cut to reflectances 0..0.25, other bands to 0..0.816, in 255 steps; then their mean
+      -+ 2 deviations to 0..1, in 255 steps again.
 
     Raises `UserError` naming ``where`` for a channel that the scale has no constants for, and for statistics that lack
     one or cannot be divided by.
@@ -79,17 +80,27 @@ def scale_of(name: InputScale, channels: Sequence[str], statistics: Mapping[str,
             return Scale((0.0,) * n, (255.0,) * n)
         return Scale((0.0,) * n, (1e4,) * n, (0.0,) * n, (1e4,) * n, (255,) * n)
     if name == "rgb_quantiles_imagenet":
-        _known(name, channels, _SECO_QUANTILES, where)
-        low = np.array([_SECO_QUANTILES[c][0] for c in channels]) * 1e4 / 255
-        high = np.array([_SECO_QUANTILES[c][1] for c in channels]) * 1e4 / 255
-        mean, std = np.array([_IMAGENET[c] for c in channels]).T
-        levels = tuple(_SECO_QUANTILES[c][1] - _SECO_QUANTILES[c][0] for c in channels)
+        _known(name, channels, SECO_QUANTILES, where)
+        low = np.array([SECO_QUANTILES[c][0] for c in channels]) * 1e4 / 255
+        high = np.array([SECO_QUANTILES[c][1] for c in channels]) * 1e4 / 255
+        mean, std = np.array([IMAGENET[c] for c in channels]).T
+        levels = tuple(int(SECO_QUANTILES[c][1] - SECO_QUANTILES[c][0]) for c in channels)
         return _scale(low + mean * (high - low), std * (high - low), low, high, levels)
-    if name == "two_sigma":
-        known = {**_L1C, **{c: _stored(c, *v) for c, v in _S1.items()}}
-        _known(name, channels, known, where)
-        mean, std = np.array([known[c] for c in channels]).T
+    if name in _TWO_SIGMA:
+        _known(name, channels, _TWO_SIGMA[name], where)
+        mean, std = np.array([_TWO_SIGMA[name][c] for c in channels]).T
         return _scale(mean - 2 * std, 4 * std, mean - 2 * std, mean + 2 * std, (255,) * n)
+    if name == "satlas":
+        _known(name, channels, SATLAS_TOP, where)
+        top = np.array([SATLAS_TOP[c] for c in channels])
+        levels = tuple(255 if c in ("B4", "B3", "B2") else 0 for c in channels)
+        return _scale(0 * top, top, 0 * top, top, levels)
+    if name == "dofa":
+        _known(name, channels, DOFA_8BIT, where)
+        step = np.array([DOFA_TOP[c] for c in channels]) / 255
+        mean, std = np.array([DOFA_8BIT[c] for c in channels]).T
+        once = _scale((mean - 2 * std) * step, 4 * std * step, 0 * step, 255 * step, (255,) * n)
+        return replace(once, steps=255)
     return _standardise(channels, statistics or {}, where)
 
 
@@ -122,6 +133,13 @@ def _stored(channel: str, mean: float, std: float) -> tuple[float, float]:
     """Mean and deviation in physical units as stored ones."""
     band = BANDS[channel]
     return (mean - band.offset) * band.scale, std * band.scale
+
+
+_TWO_SIGMA: dict[str, Spread] = {
+    "two_sigma": {**SSL4EO_L1C, **{c: _stored(c, *v) for c, v in SSL4EO_S1.items()}},
+    "two_sigma_bigearthnet": BIGEARTHNET,
+    "two_sigma_fmow": FMOW,
+}
 
 
 def _scale(mean: np.ndarray, std: np.ndarray, low: np.ndarray, high: np.ndarray, levels: tuple[int, ...]) -> Scale:

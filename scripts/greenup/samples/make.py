@@ -20,7 +20,12 @@ from greenup.files import read_json, write_json, write_text
 from greenup.samples.boadella import convert_boadella
 from greenup.samples.place import Point
 from greenup.samples.s2_100k import convert_s2_100k
-from greenup.samples.tables import convert_ecoregions, convert_fluxnet, convert_ssl4eo_s12_sites
+from greenup.samples.tables import (
+    convert_chelsa,
+    convert_ecoregions,
+    convert_fluxnet,
+    convert_ssl4eo_s12_sites,
+)
 from greenup.samples.worldcereal import convert_worldcereal
 
 RECIPE = 1
@@ -43,6 +48,7 @@ CONVERSIONS: dict[str, Convert] = {
     "fluxnet": convert_fluxnet,
     "ssl4eo_s12_sites": convert_ssl4eo_s12_sites,
     "ecoregions": convert_ecoregions,
+    "chelsa_at_stations": convert_chelsa,
 }
 
 

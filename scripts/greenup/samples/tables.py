@@ -1,13 +1,24 @@
-"""Real tables and maps in the shapes that the workflow reads: sites of SSL4EO-S12, EVI series, ecoregions."""
+"""Real tables and maps in the shapes that the workflow reads: sites of SSL4EO-S12, EVI series, ecoregions, climate at
+weather stations."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from greenup.samples.place import Point
+
+CHELSA_TARGETS = {
+    "bio1_1979-2013_V1_1": "temperature_c",
+    "bio4_1979-2013_V1_1": "temperature_seasonality",
+    "bio12_1979-2013_V1_1": "precipitation_mm",
+    "bio15_1979-2013_V1_1": "precipitation_seasonality",
+}
+"""CHELSA's annual mean temperature (degrees C), standard deviation of the monthly temperatures (x 100), annual
+precipitation (mm) and coefficient of variation of the monthly precipitation (percent), by their columns."""
 
 
 def convert_ssl4eo_s12_sites(files: list[Path], out: Path) -> list[Point]:
@@ -70,3 +81,36 @@ def convert_ecoregions(files: list[Path], out: Path) -> list[Point]:
         out / "ecoregions.parquet", index=False
     )
     return []
+
+
+def convert_chelsa(files: list[Path], out: Path) -> list[Point]:
+    """Climate at weather stations: ``stations.csv`` with site_id, lon, lat, features and targets, and the points.
+
+    Features are what is known of a place without its climate: elevation_m (of the station), abs_lat (degrees from the
+    equator), and x, y, z, the place as a unit vector, in which 180 W and 180 E are one. Targets: `CHELSA_TARGETS`.
+
+    A place is taken once, and so is a station's number: the list holds the same station under several names. Stations
+    of unknown elevation are left out.
+    """
+    table = pd.read_csv(files[0], dtype={"STNID": str, "ISO3C": str}, keep_default_na=False, na_values=[""])
+    table.columns = [c.removeprefix("CHELSA_") for c in table.columns]
+    table = table[table["ELEV(M)"].notna() & table[list(CHELSA_TARGETS)].notna().all(axis=1)]
+    table = table.sort_values("STNID", kind="stable").drop_duplicates("STNID")
+    table = table.drop_duplicates(["LON", "LAT"])
+    lon, lat = np.deg2rad(table["LON"].to_numpy()), np.deg2rad(table["LAT"].to_numpy())
+    stations = pd.DataFrame(
+        {
+            "site_id": table["STNID"].to_numpy(),
+            "lon": table["LON"].to_numpy(),
+            "lat": table["LAT"].to_numpy(),
+            "elevation_m": table["ELEV(M)"].to_numpy(),
+            "abs_lat": np.abs(table["LAT"].to_numpy()),
+            "x": (np.cos(lat) * np.cos(lon)).round(6),
+            "y": (np.cos(lat) * np.sin(lon)).round(6),
+            "z": np.sin(lat).round(6),
+            **{name: table[column].to_numpy() for column, name in CHELSA_TARGETS.items()},
+        }
+    )
+    stations.to_csv(out / "stations.csv", index=False)
+    country = table["ISO3C"].fillna("unknown")
+    return [Point(s.site_id, s.lon, s.lat, c) for s, c in zip(stations.itertuples(index=False), country, strict=True)]

@@ -138,6 +138,9 @@ def _missing(table: pd.DataFrame, name: str, path: Path) -> UserError:
 def _sites_of(table: pd.DataFrame, sites: pd.DataFrame, path: Path) -> np.ndarray:
     """The site of each row, None where it is none of this dataset."""
     names = sites["site_id"].to_numpy(dtype=object)
+    # SSL4Eco's label tables call the names of their points ind; a dataset of those points has them as site_id.
+    if "site_id" not in table and "ind" in table and table["ind"].isin(set(names.astype(str))).any():
+        table = table.rename(columns={"ind": "site_id"})
     if "site_id" in table:
         given = table["site_id"].to_numpy(dtype=object)
         of = np.where(np.isin(given.astype(str), names.astype(str)), given, None)

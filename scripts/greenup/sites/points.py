@@ -33,7 +33,7 @@ def sample_points(name: str, sites: PointSites) -> pd.DataFrame:
             f"dataset {name}: {path}: no such file", "mend sites.file; paths start at the working directory"
         )
     if path.suffix.lower() in (".gpkg", ".geojson"):
-        table, row_word, first = _read_features(path), "feature", 1
+        table, row_word, first = read_features(path), "feature", 1
     elif ".csv" in [s.lower() for s in path.suffixes]:
         table, row_word, first = _read_csv(path), "line", 2
     else:
@@ -82,7 +82,11 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table
 
 
-def _read_features(path: Path) -> pd.DataFrame:
+def read_features(path: Path) -> pd.DataFrame:
+    """The only layer of a GeoPackage or GeoJSON, a layer of points: its columns, and lon and lat (degrees, WGS 84).
+
+    Raises `UserError` for several layers, another kind of geometry, an unknown reference system, a damaged file.
+    """
     import geopandas as gpd
     import pyogrio
 

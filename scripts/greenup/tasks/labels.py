@@ -3,72 +3,91 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from greenup.config.data import Imagery, MiniatureImagery
-from greenup.config.learning import FileLabels, MiniatureLabels, SiteLabels, Task
+from greenup.config.data import Imagery
+from greenup.config.labels import RasterLabels, SiteLabels
+from greenup.config.tasks import Task
 from greenup.errors import UserError
 from greenup.schemas import SEASONS
+from greenup.tasks.label_sources import CLIMATE, NO_VALUE, PLACE, SEPARATOR, SILENT, values_of, where
+
+__all__ = ["CLIMATE", "MIN_IMAGES", "SEPARATOR", "Labelled", "label_images", "labelled_images"]
 
 log = logging.getLogger(__name__)
-
-SEPARATOR = ", "
-"""Between the class names of one image of a multilabel task; an empty text is an image with none of the classes."""
-
-CLIMATE = ("temperature_c", "precipitation_mm", "evapotranspiration_mm", "water_balance_mm")
-"""Targets of the miniature Earth's climate task (CHELSA's in SSL4Eco, section 4.1)."""
 
 MIN_IMAGES = 3
 """One image each to train, validate and test is the least that a task can be made of."""
 
-# Coordinates of a label file are matched to this many decimals of a degree (about 1 m).
-_DECIMALS = 5
-_PLACE = ("site_id", "season", "lon", "lat")
+AT_SEA, RARE = "at sea", "only classes with too few images"
 
 
-def label_images(task: Task, sites: pd.DataFrame, index: pd.DataFrame, imagery: Imagery) -> pd.DataFrame:
-    """The labelled images of a task: a `labels` table, sorted by site_id, one row a site.
+@dataclass(frozen=True)
+class Labelled:
+    """The labelled images of a task, and what became of the others."""
+
+    table: pd.DataFrame
+    """A `labels` table."""
+    images: int
+    """Images before any was left out."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Images left out, by reason, the most frequent first."""
+    rare: dict[str, int] = field(default_factory=dict)
+    """Classes left out for having too few images, with their numbers."""
+    at_sea: int = 0
+    """Labelled images whose site is not on land."""
+    about: dict[str, object] = field(default_factory=dict)
+    """What the source of the labels tells of itself, as JSON."""
+    attribution: str = ""
+    """What to credit for the labels, without a full stop; empty where the images credit it already."""
+
+
+def label_images(task: Task, sites: pd.DataFrame, index: pd.DataFrame, imagery: Imagery | None) -> pd.DataFrame:
+    """The labelled images of a task: the table alone of `labelled_images`."""
+    return labelled_images(task, sites, index, imagery).table
+
+
+def labelled_images(task: Task, sites: pd.DataFrame, index: pd.DataFrame, imagery: Imagery | None) -> Labelled:
+    """The labelled images of a task: a `labels` table, sorted by site_id, one row a site; and those left out.
 
     ``sites`` and ``index`` are the tables of the task's dataset, ``imagery`` its image source. Beside site_id, season,
     lon and lat the table has: for classification `label` (class name); for multilabel `label` (sorted class names
     between `SEPARATOR`, possibly none); for regression one float column a target, in the unit of its source.
 
-    Images without a value, and classes below ``min_count``, are left out and counted in the log.
+    Images without a value are left out and counted by reason in the log. So are classes below ``min_count``: of a
+    multilabel task the class leaves the lists of its images, and images leave that have none but such classes.
 
     Raises `UserError` when the season has no image, when a label file lacks columns or sites or holds what is no
     number, when fewer than two classes (or a constant target) or fewer than `MIN_IMAGES` images are left.
     """
     images = _one_image_a_site(index, task.season)
-    match task.labels:
-        case SiteLabels():
-            values = _from_sites(task, sites, images)
-        case MiniatureLabels():
-            values = _from_miniature(task, images, imagery)
-        case FileLabels():
-            values = _from_file(task, task.labels, images)
-    where = _where(task)
-    known = values.notna().all(axis=1).to_numpy()
-    if not known.all():
-        log.warning("%s: %d of %d images have no value and are left out", where, int((~known).sum()), len(images))
-    table = pd.concat([images, values], axis=1)[known].reset_index(drop=True)
-    if isinstance(task.labels, SiteLabels):
-        table = _without_rare(table, task.labels.min_count, where)
-    _check_enough(task, table, where)
-    log.info("%s: %d labelled images", where, len(table))
-    return table
+    values = values_of(task, sites, images, imagery)
+    source = where(task)
+    known = values.table.notna().all(axis=1).to_numpy()
+    left_out = _count(_reasons(task, values.why, _on_land(images, sites))[~known])
+    if left_out:
+        counted = "; ".join(f"{n} {reason}" for reason, n in left_out.items())
+        log.warning("%s: %d of %d images are left out: %s", source, int((~known).sum()), len(images), counted)
+    table = pd.concat([images, values.table], axis=1)[known].reset_index(drop=True)
+    rare: dict[str, int] = {}
+    if (min_count := getattr(task.labels, "min_count", 1)) > 1 and "label" in table:
+        before = len(table)
+        table, rare = _without_rare(table, task.kind, min_count, source)
+        if before > len(table):
+            left_out[RARE] = before - len(table)
+    _check_enough(task, table, source)
+    at_sea = int((~_on_land(table, sites)).sum())
+    if at_sea:
+        log.info("%s: %d labelled images are at sea by the land mask, and stay", source, at_sea)
+    log.info("%s: %d labelled images", source, len(table))
+    return Labelled(table, len(images), left_out, rare, at_sea, values.about, values.attribution)
 
 
-def _where(task: Task) -> str:
-    match task.labels:
-        case SiteLabels(column=column):
-            return f"labels from site column {column!r} of dataset {task.dataset!r}"
-        case MiniatureLabels(variable=variable):
-            return f"labels from the miniature Earth's {variable!r}"
-        case FileLabels(file=file):
-            return file
+def _on_land(table: pd.DataFrame, sites: pd.DataFrame) -> np.ndarray:
+    return table["site_id"].map(sites.set_index("site_id")["land"]).eq(True).to_numpy()
 
 
 def _one_image_a_site(index: pd.DataFrame, season: str | None) -> pd.DataFrame:
@@ -85,176 +104,58 @@ def _one_image_a_site(index: pd.DataFrame, season: str | None) -> pd.DataFrame:
         log.warning("the dataset has seasons %s: each site's first is labelled; name one by season:", ", ".join(found))
     order = index["season"].map({s: i for i, s in enumerate(found)})
     images = index.assign(_order=order).sort_values(["site_id", "_order"]).drop_duplicates("site_id")
-    return images[list(_PLACE)].reset_index(drop=True)
+    return images[list(PLACE)].reset_index(drop=True)
 
 
-# ----------------------------------------------------------------------------------------------------------- sources
-def _from_sites(task: Task, sites: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    if task.kind != "classification":
-        raise UserError(
-            f"tasks: kind {task.kind!r} with labels from a site column, which holds one class a site",
-            "write kind: classification",
-        )
-    column = task.labels.column
-    by_site = sites.set_index("site_id")[column]
-    strangers = ~images["site_id"].isin(by_site.index)
-    if strangers.any():
-        raise UserError(
-            f"index and sites disagree: image of site {images['site_id'][strangers].iloc[0]!r}, which is no site",
-            "rerun describe_dataset for this dataset",
-        )
-    return pd.DataFrame({"label": images["site_id"].map(by_site).astype("string")})
+def _reasons(task: Task, why: pd.Series | None, on_land: np.ndarray) -> pd.Series:
+    """Why each image has no value. Of what lies at sea a map of the land says nothing."""
+    given = pd.Series(None, index=range(len(on_land)), dtype=object) if why is None else why
+    reasons = given.where(given.notna(), NO_VALUE)
+    is_map = isinstance(task.labels, SiteLabels | RasterLabels)
+    return reasons.mask(reasons.isin(SILENT) & ~on_land, AT_SEA) if is_map else reasons
 
 
-def _from_miniature(task: Task, images: pd.DataFrame, imagery: Imagery) -> pd.DataFrame:
-    fits = {"climate": "regression", "genera": "multilabel"}[task.labels.variable]
-    if task.kind != fits:
-        raise UserError(
-            f"tasks: kind {task.kind!r} with the miniature Earth's {task.labels.variable!r}", f"write kind: {fits}"
-        )
-    if not isinstance(imagery, MiniatureImagery):
-        raise UserError(
-            f"tasks: labels of the miniature Earth for images of source {imagery.source!r}",
-            "give the dataset imagery: {source: miniature}, or take labels from a file",
-        )
-    from greenup.imagery.miniature import MiniatureSource
-
-    source = MiniatureSource(imagery.seed)
-    places = images[["site_id", "lon", "lat"]]
-    if task.labels.variable == "climate":
-        known = source.climate(places).set_index("site_id")[list(CLIMATE)].astype("float64")
-        return known.reindex(images["site_id"]).reset_index(drop=True)
-    known = source.genera(places).set_index("site_id")["label"].reindex(images["site_id"]).reset_index(drop=True)
-    return pd.DataFrame({"label": known.map(_tidy_names, na_action="ignore").astype("string")})
-
-
-def _from_file(task: Task, labels: FileLabels, images: pd.DataFrame) -> pd.DataFrame:
-    columns = list(labels.columns)
-    if task.kind != "regression" and len(columns) > 1:
-        raise UserError(
-            f"tasks: labels.columns names {len(columns)} columns for kind {task.kind!r}",
-            "name one column, or write kind: regression",
-        )
-    if taken := [c for c in columns if task.kind == "regression" and c in _PLACE]:
-        raise UserError(
-            f"tasks: labels.columns: {taken[0]!r} would replace the table's own column of that name",
-            f"rename it in {labels.file}",
-        )
-    table = _read_label_file(labels.file)
-    missing = [c for c in columns if c not in table.columns]
-    if missing:
-        raise UserError(
-            f"{labels.file}: column {missing[0]!r} is missing", f"columns there: {', '.join(map(str, table.columns))}"
-        )
-    rows = _match_rows(table, images, labels.file)
-    picked = table[columns].iloc[rows].reset_index(drop=True)
-    if task.kind == "regression":
-        return pd.DataFrame({c: _numbers(picked[c], images["site_id"], labels.file) for c in columns})
-    text = picked[columns[0]].astype("string").str.strip()
-    text = text.mask(text == "")
-    if task.kind == "multilabel":
-        text = text.map(_tidy_names, na_action="ignore").astype("string")
-    return pd.DataFrame({"label": text})
-
-
-def _read_label_file(file: str) -> pd.DataFrame:
-    """A CSV with every cell as text (ids such as 007 and a class named NA stay what they are), or a Parquet file."""
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"{file}: no such file", "mend tasks.<name>.labels.file (paths start at the working directory)")
-    try:
-        if path.suffix.lower() in (".parquet", ".geoparquet"):
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], skipinitialspace=True)
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read ({error})", "give a CSV (UTF-8, commas) or a Parquet file") from error
-
-
-def _match_rows(table: pd.DataFrame, images: pd.DataFrame, file: str) -> np.ndarray:
-    """The row of the label file of each image, by site_id or else by position (lon, lat)."""
-    if "site_id" in table.columns:
-        theirs = pd.Index(table["site_id"].astype("string"))
-        ours = pd.Index(images["site_id"].astype("string"))
-        what = "site_id"
-    elif {"lon", "lat"} <= set(table.columns):
-        numbers = {axis: _numbers(table[axis], pd.Series(range(len(table))), file) for axis in ("lon", "lat")}
-        theirs = pd.MultiIndex.from_arrays([numbers[axis].round(_DECIMALS) for axis in ("lon", "lat")])
-        ours = pd.MultiIndex.from_arrays([images[axis].round(_DECIMALS) for axis in ("lon", "lat")])
-        what = "lon, lat"
-    else:
-        raise UserError(f"{file}: neither column 'site_id' nor columns 'lon' and 'lat'", "add one of them")
-    twice = theirs.duplicated()
-    if (relevant := twice & theirs.isin(ours)).any():
-        row = int(relevant.argmax())
-        raise UserError(f"{file}: row {row}: {what} {theirs[row]} stands twice", "keep one row a site")
-    # Rows that stand twice are of no image here; without them the look-up is unique.
-    first = np.flatnonzero(~twice)
-    found = theirs[first].get_indexer(ours)
-    lost = found < 0
-    if lost.any():
-        shown = ", ".join(str(o) for o in ours[lost][:3])
-        raise UserError(
-            f"{file}: {int(lost.sum())} of {len(ours)} images have no row by {what}: {shown}",
-            "add their rows (an empty cell leaves an image out)"
-            + ("" if not lost.all() else f"; no {what} matches at all: is this the file of another dataset?"),
-        )
-    spare = len(first) - len(np.unique(found))
-    if spare:
-        log.info("%s: %d rows are of no image of this dataset", file, spare)
-    return first[found]
-
-
-def _numbers(values: pd.Series, ids: pd.Series, file: str) -> pd.Series:
-    """A column as finite float64, empty cells as NaN. Raises `UserError` naming the first cell that is no number."""
-    numbers = pd.to_numeric(values, errors="coerce").astype("Float64").to_numpy("float64", na_value=np.nan)
-    bad = (np.isnan(numbers) & values.notna().to_numpy() & ~_is_float_nan(values)) | np.isinf(numbers)
-    if bad.any():
-        row = int(bad.argmax())
-        raise UserError(
-            f"{file}: column {values.name!r}, {ids.iloc[row]}: {values.iloc[row]!r} is not a finite number",
-            "write a number with a decimal point, or leave the cell empty to leave the image out",
-        )
-    return pd.Series(numbers, name=values.name)
-
-
-def _is_float_nan(values: pd.Series) -> np.ndarray:
-    return np.fromiter((isinstance(v, float) and v != v for v in values), bool, len(values))
-
-
-def _tidy_names(text: str) -> str:
-    return SEPARATOR.join(sorted({name.strip() for name in text.split(",")} - {""}))
+def _count(reasons: pd.Series) -> dict[str, int]:
+    counts = reasons.value_counts()
+    return {str(r): int(n) for r, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))}
 
 
 # ------------------------------------------------------------------------------------------------------------ checks
-def _without_rare(table: pd.DataFrame, min_count: int, where: str) -> pd.DataFrame:
-    counts = table["label"].value_counts()
+def _without_rare(table: pd.DataFrame, kind: str, min_count: int, source: str) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The table without classes of fewer images than ``min_count``, and those classes with their numbers."""
+    lists = table["label"].str.split(SEPARATOR) if kind == "multilabel" else table["label"].map(lambda name: [name])
+    counts = lists.explode().value_counts().drop("", errors="ignore")
     rare = counts[counts < min_count].sort_index()
     if rare.empty:
-        return table
+        return table, {}
+    kept = lists.map(lambda names: [n for n in names if n not in rare.index])
+    # An image without any class to begin with is none of a rare class.
+    stays = (kept.map(len) > 0).to_numpy()
     log.warning(
         "%s: %d classes with fewer than %d images are left out (%d images): %s",
-        where, len(rare), min_count, int(rare.sum()), ", ".join(f"{c} {n}" for c, n in rare.items()),
+        source, len(rare), min_count, int((~stays).sum()), ", ".join(f"{c} {n}" for c, n in rare.items()),
     )  # fmt: skip
-    return table[~table["label"].isin(rare.index)].reset_index(drop=True)
+    table = table.assign(label=kept.map(SEPARATOR.join).astype("string"))
+    return table[stays].reset_index(drop=True), {str(c): int(n) for c, n in rare.items()}
 
 
-def _check_enough(task: Task, table: pd.DataFrame, where: str) -> None:
+def _check_enough(task: Task, table: pd.DataFrame, source: str) -> None:
     if len(table) < MIN_IMAGES:
         raise UserError(
-            f"{where}: {len(table)} labelled images are left, at least {MIN_IMAGES} are needed",
+            f"{source}: {len(table)} labelled images are left, at least {MIN_IMAGES} are needed",
             "give the dataset more sites, check the ledger for why images are missing, or lower labels.min_count",
         )
     if task.kind == "regression":
-        for target in table.columns.difference(list(_PLACE), sort=False):
+        for target in table.columns.difference(list(PLACE), sort=False):
             if table[target].nunique() < 2:
                 raise UserError(
-                    f"{where}: target {target!r} is {table[target].iloc[0]:g} at every image",
+                    f"{source}: target {target!r} is {table[target].iloc[0]:g} at every image",
                     "leave it out: nothing can be learnt from a constant",
                 )
         return
     names = {n for text in table["label"] for n in (text.split(SEPARATOR) if task.kind == "multilabel" else [text])}
     if len(names - {""}) < 2:
         raise UserError(
-            f"{where}: fewer than two classes are left ({', '.join(sorted(names - {''})) or 'none'})",
+            f"{source}: fewer than two classes are left ({', '.join(sorted(names - {''})) or 'none'})",
             "give the dataset more or other sites, or lower labels.min_count",
         )

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from greenup.config import generate, load_study, resolve
 from greenup.config.data import Imagery
-from greenup.config.learning import Labels, Method
+from greenup.config.image_sets import ImageSet
+from greenup.config.labels import Labels
 from greenup.config.load import LIBRARY
+from greenup.config.methods import Method
 from greenup.config.phenology import Phenology
 from greenup.config.seasons import Seasons
 from greenup.config.sites import Sites
@@ -25,6 +27,7 @@ UNIONS = {
     "imagery": Imagery,
     "method": Method,
     "labels": Labels,
+    "my_images": ImageSet,
 }
 
 
@@ -63,7 +66,8 @@ class TestDefaultYaml:
     def test_shows_every_key_of_every_block(self):
         for block in generate.blocks():
             for name in block.model_fields:
-                assert re.search(rf"^[ #|]*{name}:", DEFAULT, re.M), f"{block.__name__}.{name}"
+                # In a line of its own, or in the example of a block that stands in another by a name of its own.
+                assert re.search(rf"(^[ #|]*|[{{ ]){name}:", DEFAULT, re.M), f"{block.__name__}.{name}"
 
     def test_is_a_valid_study_of_defaults(self):
         loaded = load_study(LIBRARY / "default.yaml")
@@ -80,12 +84,14 @@ class TestDefaultYaml:
                 },
                 # The preset of the published method lies over the defaults of the code.
                 "models": {"my_model": loaded.models["my_model"].model_dump()},
+                "image_sets": {"my_images": {"kind": "eurosat"}},
                 "tasks": {
                     "my_task": {
                         "dataset": "my_dataset",
                         "labels": {"source": "site", "column": "biome"},
                         "kind": "classification",
                         "metric": "macro_f1",
+                        "subsets": {},
                     }
                 },
             }
@@ -117,6 +123,7 @@ class TestDefaultYaml:
             shown[name].add(type(getattr(dataset, name)))
         shown["method"].add(type(model.method))
         shown["labels"].add(type(task.labels))
+        shown["my_images"].add(type(active.image_sets["my_images"]))
         for name, union in UNIONS.items():
             assert shown[name] == set(generate._kinds(union)), name
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from greenup.bands import S2_L2A
 from greenup.config import load_study, resolve
+from greenup.config.evaluation import Folds
 from greenup.costs.estimate import estimate
 from greenup.costs.lines import TOTAL
+from greenup.costs.networks import gmacs
 from greenup.costs.rates import UNITS, Rate, read_rates
 from greenup.costs.report import CSV_COLUMNS, as_csv, as_markdown, as_text, shown
 from greenup.errors import UserError
@@ -135,7 +137,11 @@ class TestTraceable:
         transformers = {
             "study": "vits",
             "datasets": {"ssl4eo_s12": None, "ssl4eo_s12_l1c": None},
-            "models": {"ssl4eo_mae_vits": None, "tiny": {"like": "ssl4eo_dino_vits", "backbone": "vit_tiny"}},
+            "models": {
+                "ssl4eo_mae_vits": None,
+                "tiny": {"like": "ssl4eo_dino_vits", "backbone": "vit_tiny"},
+                **dict.fromkeys(("satmae_published", "satlas_published", "croma_published", "dofa_published")),
+            },
             "evaluation": {"embed": ["ssl4eo_s12_l1c"]},
         }
         studies = [whole("paper"), whole("tiny"), study_of(1000, EARTH_SEARCH, size_px=264), resolve(transformers)]
@@ -154,6 +160,19 @@ class TestTraceable:
                     moved.add(name)
                     assert name in old.used, name
         assert moved == set(rates)
+
+    def test_tasks_on_image_sets_are_left_out(self):
+        """How many images these have is known once they are there."""
+        task = {"image_set": "eurosat", "kind": "classification", "metric": "accuracy"}
+        study = {
+            "study": "s",
+            "datasets": {"biome_points": {"seasons": None, "imagery": None}},
+            "image_sets": {"eurosat": None},
+            "models": {"dofa_published": None},
+            "tasks": {"t": task},
+        }
+        found = estimate(resolve(study), RATES)
+        assert {line.scope for line in found.lines if line.scope != TOTAL} == {"biome_points", "dofa_published"}
 
     def test_every_number_but_counts_names_its_rates(self):
         counts = {"sites", "site x season", "files", "weights"}
@@ -183,6 +202,21 @@ class TestDone:
         for what in ("pixel requests", "stored", "files"):
             assert (after[what].done, after[what].to_do) == (0.5, after[what].amount.value / 2)
         assert after["search requests"].done == 0
+
+    def test_probes_and_fine_tuning_are_done_when_their_files_are_there(self, tmp_path):
+        """Cells that can be made alone: points have no official split."""
+        study = whole("tiny")
+        study = study.model_copy(update={"evaluation": study.evaluation.model_copy(update={"folds": Folds(count=3)})})
+        scope = "seco_eco on biomes"
+        before = {x.what: x for x in estimate(study, RATES, tmp_path).lines if x.scope == scope}
+        assert before["linear probes"].done == before["fine-tuning"].done == 0
+        assert before["fine-tuning"].amount.value > 0 and before["fine-tuning"].unit == "core-h"
+        folder = tmp_path / "results/tiny/probes/seco_eco/biomes"
+        folder.mkdir(parents=True)
+        for name in ("linear.random", "linear.blocks", "knn.random", "finetune.random"):
+            (folder / f"{name}.parquet").touch()
+        after = {x.what: x.done for x in estimate(study, RATES, tmp_path).lines if x.scope == scope}
+        assert after == {"linear probes": 1, "k-NN probes": 0.5, "fine-tuning": 1}
 
     def test_a_torn_ledger_is_named(self, tmp_path):
         path = tmp_path / "results/s/patches/d/0001.ledger.parquet"
@@ -267,3 +301,38 @@ def test_two_digits(value, unit, text):
 
 def test_counts_are_whole():
     assert shown(256_683, exact=True) == "256,683"
+
+
+def test_fine_tuning_and_features_are_counted():
+    """Closed forms: three passes' work an image and epoch of the training parts; a table of features costs nothing."""
+    points = {
+        "sites": {"sampler": "uniform", "count": 400},
+        "seasons": {"rule": "window"},
+        "imagery": {"source": "miniature"},
+        "patches": {"size_px": 128},
+    }
+    labels = {"source": "miniature", "variable": "climate"}
+    study = resolve(
+        {
+            "study": "s",
+            "datasets": {"d": points},
+            "models": {
+                "net": {"method": "random_init", "dataset": "d", "backbone": "resnet18", "size_px": 128},
+                "table": {"method": {"name": "features", "file": "t.csv", "columns": ["a", "b", "c"]}},
+            },
+            "tasks": {"t": {"dataset": "d", "labels": labels, "kind": "regression", "metric": "r2_mean"}},
+            "evaluation": {
+                "folds": {"count": 5, "kinds": ["random"]},
+                "finetune": {"models": ["net"], "tasks": ["t"], "count": 2},
+                "protocols": {"finetune": {"epochs": 3}},
+            },
+        }
+    )
+    found = estimate(study, RATES)
+    of_net, of_table = values(found, "net on t"), values(found, "table on t")
+    # Embeddings are a vector of 512 numbers of 4 bytes for each image, and one image a site.
+    images = values(found, "net on d")["embeddings"] / (512 * 4)
+    work = 3 * gmacs("resnet18", 9, 128) * RATES["train_resnet18"].value
+    assert of_net["fine-tuning"] == pytest.approx(images * (4 / 5) * 3 * 2 * work / 3600)
+    assert not values(found, "table on d")
+    assert of_table["linear probes"] == pytest.approx(of_net["linear probes"] * 3 / 512)

@@ -3,8 +3,11 @@
 import pytest
 import timm
 import torch
+from greenup.config import Model
+from greenup.config.models import RELEASED_BACKBONES
 from greenup.costs.networks import FEATURES, gmacs, parameters
-from greenup.pretrain.backbones import build, build_backbone
+from greenup.pretrain.backbones import architecture_of, build, build_backbone
+from torch.utils.flop_counter import FlopCounterMode
 
 VITS = {"vit_small": "vit_small_patch16_224", "vit_tiny": "vit_tiny_patch16_224"}
 
@@ -52,6 +55,27 @@ def test_as_the_vit_built(name, channels, side, patch):
     assert gmacs(name, channels, side, patch) * 1e9 == pytest.approx(found, rel=1e-12)
     assert parameters(name, channels, patch, side) == sum(p.numel() for p in network.parameters())
     assert network.num_features == FEATURES[name]
+
+
+@pytest.mark.parametrize("name", RELEASED_BACKBONES)
+def test_as_the_released_network_built(name, monkeypatch):
+    """Of shapes alone, by torch's own counter; of two images less those of one, so that what is worked out once a batch
+    does not count."""
+    from torchgeo.models import croma
+
+    monkeypatch.setattr(croma, "get_2dalibi", lambda num_heads, num_patches: torch.zeros(1, 16, 225, 225))
+    model = Model.model_validate({"method": {"name": "published", "weights": name}})
+    channels, side = len(model.channels), model.size_px
+    with torch.device("meta"), torch.inference_mode():
+        network = build(architecture_of(model)).eval()
+        found = []
+        for images in (1, 2):
+            with FlopCounterMode(display=False) as counter:
+                features = network(torch.empty(images, channels, side, side))
+            found.append(counter.get_total_flops() / 2)
+    assert features.shape == (2, FEATURES[name]) and network.num_features == FEATURES[name]
+    assert gmacs(name, channels, side, model.patch_px) * 1e9 == pytest.approx(found[1] - found[0], rel=1e-6)
+    assert parameters(name, channels, model.patch_px) == sum(p.numel() for p in network.parameters())
 
 
 def test_as_published():

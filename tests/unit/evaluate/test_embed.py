@@ -11,11 +11,13 @@ import torch
 from greenup.bands import SECO_ECO
 from greenup.config import Model, Runtime, parse
 from greenup.errors import UserError
-from greenup.evaluate import embed
-from greenup.evaluate.embed import channel_statistics, embed_images
+from greenup.evaluate.embed import channel_statistics, embed_to_file
+from greenup.evaluate.images import DatasetImages
+from greenup.files import read_table
 from greenup.pretrain.backbones import build_backbone
 from greenup.pretrain.preprocess import Preprocess, fill_invalid
 from greenup.pretrain.product import save_model
+from greenup.schemas import EMBEDDINGS
 
 SITES = [f"s{i}" for i in range(70)]
 
@@ -28,6 +30,7 @@ class Store:
 
     def __init__(self, index):
         self.index = pd.DataFrame({"site_id": self.sites, "season": "summer"})
+        self.index.attrs = {"simulated": True, "attribution": "nobody"}
 
     def read(self, site_id, season, channels):
         assert season == "summer"
@@ -43,15 +46,21 @@ class Store:
 
 
 @pytest.fixture
-def files(tmp_path, monkeypatch):
-    monkeypatch.setattr(embed, "PatchStore", Store)
+def embed(tmp_path, monkeypatch):
+    monkeypatch.setattr("greenup.evaluate.images.PatchStore", Store)
     statistics = {"channels": {c: {"mean": 2000.0 + 10 * i, "std": 900.0} for i, c in enumerate(SECO_ECO)}}
     (tmp_path / "statistics.json").write_text(json.dumps(statistics))
-    return {"index": "index.parquet", "statistics": tmp_path / "statistics.json"}
+
+    def embed(model, folder, **how):
+        out, images = tmp_path / "out.parquet", DatasetImages("index.parquet", tmp_path / "statistics.json")
+        embed_to_file(out, model, folder, images, **({"threads": 1, "runtime": Runtime()} | how))
+        return read_table(out, EMBEDDINGS)
+
+    return embed
 
 
 @pytest.fixture
-def network(tmp_path):
+def network(tmp_path, embed):
     model = parse(Model, {"method": {"name": "random_init"}, "dataset": "d", "backbone": "resnet18", "size_px": 32})
     preprocess = Preprocess.from_model(model, json.loads((tmp_path / "statistics.json").read_text()))
     backbone = build_backbone("resnet18", len(SECO_ECO), seed=4)
@@ -64,11 +73,11 @@ BASELINE = parse(Model, {"method": {"name": "band_statistics"}})
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_network_vectors(files, network, monkeypatch, workers):
+def test_network_vectors(embed, network, monkeypatch, workers):
     model, folder, backbone, preprocess = network
     monkeypatch.setattr(Store, "sites", SITES[::-1])
     sites = SITES[::-1]
-    got = embed_images(model, folder, threads=1, runtime=Runtime(workers=workers), **files)
+    got = embed(model, folder, runtime=Runtime(workers=workers))
     assert got["site_id"].tolist() == sites
     assert set(got["season"]) == {"summer"}
     vectors = np.stack(got["embedding"])
@@ -79,11 +88,23 @@ def test_network_vectors(files, network, monkeypatch, workers):
         with torch.inference_mode():
             alone = backbone(preprocess(fill_invalid(image, valid))[None])[0].numpy()
         np.testing.assert_allclose(vectors[sites.index(site)], alone, rtol=2e-4, atol=1e-5)
+    about = json.loads((folder / "config.json").read_text())
+    assert got.attrs["weights_checksum"] == about["weights_checksum"] and got.attrs["precision"] == "float32"
 
 
-def test_band_statistics(files, monkeypatch):
+def test_threads_change_nothing_and_bfloat16_little(embed, network):
+    model, folder, *_ = network
+    one, two, low = (
+        np.stack(embed(model, folder, **how)["embedding"]) for how in ({}, {"threads": 3}, {"precision": "bfloat16"})
+    )
+    np.testing.assert_array_equal(one, two)
+    error = np.linalg.norm(low - one, axis=1) / np.linalg.norm(one, axis=1)
+    assert 0 < error.max() < 0.02
+
+
+def test_band_statistics(embed, monkeypatch):
     monkeypatch.setattr(Store, "sites", ["s3", "s1"])
-    got = embed_images(BASELINE, "nowhere", threads=1, runtime=Runtime(), **files)
+    got = embed(BASELINE, "nowhere")
     assert got["site_id"].tolist() == ["s3", "s1"]
     image, valid = Store("").read("s3", "summer", SECO_ECO)
     pixels = np.array([band[valid] / 10_000 for band in image.astype(float)])
@@ -108,26 +129,26 @@ def test_statistics_of_backscatter_are_decibels():
     np.testing.assert_allclose(got, expected, atol=1e-3)
 
 
-def test_a_vector_that_is_not_finite_names_its_site(files, monkeypatch):
+def test_a_vector_that_is_not_finite_names_its_site(embed, monkeypatch):
     monkeypatch.setattr(Store, "dark", ("s5",))
     monkeypatch.setattr(Store, "sites", ["s1", "s5", "s6"])
-    with pytest.raises(UserError, match="1 of 3 images are not finite, first of site s5"):
-        embed_images(BASELINE, "", threads=1, runtime=Runtime(), **files)
+    with pytest.raises(UserError, match="1 of 3 vectors are not finite, the first is that of site s5"):
+        embed(BASELINE, "")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_without_data_is_named_once_without_a_traceback(files, network, monkeypatch, workers):
+def test_an_image_without_data_is_named_once_without_a_traceback(embed, network, monkeypatch, workers):
     monkeypatch.setattr(Store, "dark", ("s5",))
     with pytest.raises(UserError) as error:
-        embed_images(network[0], network[1], threads=1, runtime=Runtime(workers=workers), **files)
+        embed(network[0], network[1], runtime=Runtime(workers=workers))
     assert str(error.value).startswith("the image of site s5, summer has no valid pixel")
     assert "Traceback" not in str(error.value) and error.value.mend
 
 
-def test_a_channel_that_was_not_exported_is_refused(files):
+def test_a_channel_that_was_not_exported_is_refused(embed):
     model = parse(Model, {"method": {"name": "band_statistics"}, "channels": ["B2", "B11"]})
     with pytest.raises(UserError, match="no channel 'B11'"):
-        embed_images(model, "", threads=1, runtime=Runtime(), **files)
+        embed(model, "")
 
 
 def test_the_trivial_baseline_imports_no_torch():

@@ -4,7 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from greenup.evaluate.intervals import compare, corrected_error, summarise
+from greenup.evaluate.intervals import (
+    compare,
+    compare_samples,
+    compare_trainings,
+    corrected_error,
+    holm,
+    summarise,
+)
 from scipy import stats
 
 SCORES = [0.61, 0.58, 0.66, 0.63, 0.60, 0.64, 0.59, 0.62, 0.65, 0.57]
@@ -94,3 +101,66 @@ def test_other_nonsense_is_refused():
         summarise(SCORES, 10, 0)
     with pytest.raises(ValueError, match="same folds"):
         compare(SCORES, SCORES[:-1], 1, 9)
+
+
+def test_holm_by_hand():
+    """Four p values: 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.04 x 1, and none below the one before."""
+    assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.5, 0.9, 0.001]) == pytest.approx([1.0, 1.0, 0.003])
+    got = holm([0.02, math.nan, 0.01])  # one that is not known is not counted
+    assert got[[0, 2]] == pytest.approx([0.02, 0.02]) and math.isnan(got[1])
+    assert holm([]).size == 0
+
+
+def test_holm_keeps_false_differences_as_rare_as_it_says():
+    rng = np.random.default_rng(8)
+    some_below = np.mean([(holm(rng.random(20)) < 0.05).any() for _ in range(2000)])
+    assert some_below == pytest.approx(0.05, abs=0.02)
+    assert np.mean([(rng.random(20) < 0.05).any() for _ in range(200)]) > 0.5
+
+
+def test_one_training_each_is_the_comparison_over_folds():
+    other = [s - 0.012 - 0.02 * math.sin(7 * i) for i, s in enumerate(SCORES)]
+    assert compare_trainings(np.array([SCORES]), np.array([other]), 64, 518) == compare(SCORES, other, 64, 518)
+
+
+def test_the_spread_of_seeds_is_added_with_welch_and_satterthwaites_freedom():
+    rng = np.random.default_rng(0)
+    a, b = 0.6 + rng.normal(0, 0.02, (3, 10)) + rng.normal(0, 0.03, (3, 1)), 0.5 + rng.normal(0, 0.02, (4, 10))
+    got = compare_trainings(a, b, 10, 90)
+    d = a.mean(0) - b.mean(0)
+    parts = [
+        (d.var(ddof=1) * (0.1 + 1 / 9), 9),
+        (a.mean(1).var(ddof=1) / 3, 2),
+        (b.mean(1).var(ddof=1) / 4, 3),
+    ]
+    error = math.sqrt(sum(v for v, _ in parts))
+    freedom = error**4 / sum(v**2 / f for v, f in parts)
+    assert got.t == pytest.approx(d.mean() / error)
+    assert got.p == pytest.approx(2 * stats.t.sf(abs(got.t), freedom))
+    assert got.difference.high - got.difference.low == pytest.approx(2 * stats.t.ppf(0.975, freedom) * error)
+    assert got.p > compare(a.mean(0), b.mean(0), 10, 90).p
+
+
+def test_with_nothing_but_seeds_it_is_welchs_test():
+    """Folds that all agree leave the two-sample t test of unequal variances between the seeds' means."""
+    a, b = np.array([[0.5], [0.56], [0.61]]), np.array([[0.40], [0.47], [0.44], [0.45]])
+    got = compare_trainings(np.repeat(a, 5, axis=1), np.repeat(b, 5, axis=1), 10, 90)
+    usual = stats.ttest_ind(a[:, 0], b[:, 0], equal_var=False)
+    assert (got.t, got.p) == (pytest.approx(usual.statistic), pytest.approx(usual.pvalue))
+
+
+def test_samples_of_one_test_set():
+    samples = np.linspace(-0.01, 0.09, 1001)
+    one = compare_samples(0.04, samples, [np.array([0.5]), np.array([0.46])])
+    assert (one.difference.low, one.difference.high) == pytest.approx((-0.0075, 0.0875))
+    assert one.p == pytest.approx(2 * (101 + 1) / 1002, rel=0.02)
+    several = compare_samples(0.04, samples, [np.array([0.45, 0.5, 0.55]), np.array([0.46])])
+    assert several.p > one.p
+    assert several.t == pytest.approx(0.04 / math.sqrt(samples.var(ddof=1) + 0.05**2 / 3))
+
+
+def test_trainings_that_are_all_alike():
+    same = np.full((2, 4), 0.5)
+    assert compare_trainings(same, same, 1, 9).p == 1.0
+    assert compare_trainings(same + 0.25, same, 1, 9).p == 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from greenup.config.learning import LinearProtocol
+from greenup.config.evaluation import LinearProtocol
 from greenup.errors import UserError
 from greenup.evaluate.linear import epoch_batches, fit_linear, initial_layer, shared_batch
 from torch import nn
@@ -29,6 +29,11 @@ def _data(kind, n=180, dim=12, seed=0):
     return x, y, train, val
 
 
+def _divergence(z, shares):
+    part = torch.sigmoid(z)
+    return nn.KLDivLoss(reduction="batchmean")((part / part.sum(1, keepdim=True)).log(), shares)
+
+
 def _loop(x, y, train, val, kind, protocol, seed, dtype):
     """What one would write for one fold, for every fold: the reference."""
     results = []
@@ -41,6 +46,8 @@ def _loop(x, y, train, val, kind, protocol, seed, dtype):
         elif kind == "multilabel":
             target, outputs = torch.tensor(y, dtype=dtype), y.shape[1]
             loss_of = nn.MultiLabelSoftMarginLoss()
+        elif kind == "distribution":
+            target, outputs, loss_of = torch.tensor(y, dtype=dtype), y.shape[1], _divergence
         else:
             target = torch.tensor((y - y[train[f]].mean(0)) / y[train[f]].std(0), dtype=dtype)
             outputs, loss_of = y.shape[1], nn.MSELoss()
@@ -52,8 +59,10 @@ def _loop(x, y, train, val, kind, protocol, seed, dtype):
         optimizer = torch.optim.AdamW(layer.parameters(), lr=protocol.lr, weight_decay=protocol.weight_decay)
         best, best_epoch, waited, kept = np.inf, 0, 0, None
         for epoch in range(protocol.max_epochs):
-            for rows in epoch_batches(seed, epoch, len(x), shared_batch(train, protocol.batch_size)):
-                rows = rows[train[f][rows]]
+            trained = np.flatnonzero(train.any(0))
+            shared = shared_batch(train[:, trained], protocol.batch_size)
+            for batch in epoch_batches(seed, epoch, len(trained), shared):
+                rows = trained[batch][train[f][trained[batch]]]
                 if not len(rows):
                     continue
                 optimizer.zero_grad()
@@ -205,3 +214,74 @@ def test_a_rate_that_diverges_is_named():
     with pytest.raises(UserError, match="not finite") as error:
         fit_linear(x.astype("float32"), y, train, val, "regression", LinearProtocol(lr=1e30, max_epochs=50), seed=0)
     assert "lr" in error.value.mend
+
+
+def _shares(seed=0):
+    x, y, train, val = _data("regression", seed=seed)
+    part = np.exp((y - y.mean(0)) / y.std(0))
+    return x, part / part.sum(1, keepdims=True), train, val
+
+
+def test_shares_as_a_loop_with_kl_divergence():
+    x, y, train, val = _shares()
+    protocol = LinearProtocol(lr=0.03, batch_size=32, max_epochs=40, patience=3)
+    got = fit_linear(x, y, train, val, "distribution", protocol, seed=3)
+    weight, _, loss, best_epoch, _ = _loop(x, y, train, val, "distribution", protocol, 3, torch.float64)
+    np.testing.assert_array_equal(got.best_epoch, best_epoch)
+    np.testing.assert_allclose(got.val_loss, loss, rtol=1e-7)
+    np.testing.assert_allclose(got.weight, weight, atol=1e-6)
+    np.testing.assert_allclose(got.predict(x, 0).sum(1), 1)
+
+
+def test_positive_weight_finds_more_labels():
+    x, y, train, val = _data("multilabel", n=400)
+    y = y * (np.random.default_rng(0).random(y.shape) < 0.3)
+    said = []
+    for weight in (1.0, 12.0):
+        protocol = LinearProtocol(lr=0.02, max_epochs=60)
+        got = fit_linear(x, y, train, val, "multilabel", protocol, seed=0, positive_weight=weight)
+        said.append((got.predict(x, 0) > 0.5).mean())
+    assert said[1] > 2 * said[0]
+
+
+def test_each_fold_takes_the_weight_decay_with_the_lowest_validation_loss():
+    x, y, train, val = _data("classification", n=80, dim=60)
+    how = {"lr": 0.05, "batch_size": 32, "max_epochs": 30}
+    candidates = (0.0, 1.0, 3.0)
+    each = [
+        fit_linear(x, y, train, val, "classification", LinearProtocol(**how, weight_decay=d), seed=0)
+        for d in candidates
+    ]
+    got = fit_linear(x, y, train, val, "classification", LinearProtocol(**how, weight_decay=candidates), seed=0)
+    best = np.argmin([e.val_loss for e in each], axis=0)
+    np.testing.assert_array_equal(got.weight_decay, np.take(candidates, best))
+    assert len(set(best)) > 1
+    for fold, b in enumerate(best):
+        np.testing.assert_array_equal(got.weight[fold], each[b].weight[fold])
+        assert got.val_loss[fold] == each[b].val_loss[fold] == min(e.val_loss[fold] for e in each)
+
+
+def test_last_weights_have_a_higher_validation_loss():
+    x, y, train, val = _data("classification", n=60, dim=40)
+    how = {"lr": 0.1, "batch_size": 16, "max_epochs": 60, "patience": 10}
+    best = fit_linear(x, y, train, val, "classification", LinearProtocol(**how), seed=0)
+    last = fit_linear(x, y, train, val, "classification", LinearProtocol(**how, compat=["last_weights"]), seed=0)
+    np.testing.assert_array_equal(best.epochs, last.epochs)
+
+    def loss(probes, f):
+        return -np.log(probes.predict(x[val[f]], f)[np.arange(val[f].sum()), y[val[f]]]).mean()
+
+    assert all(loss(last, f) > 1.05 * loss(best, f) for f in range(len(train)))
+
+
+def test_statistics_of_all_rows_are_one_map_for_all_folds():
+    x, y, train, val = _data("regression")
+    x = x + 300 * (~train[0] & ~val[0])[:, None]  # the test part of the first fold lies elsewhere
+    protocol = LinearProtocol(max_epochs=2, compat=["statistics_of_all_rows"])
+    got = fit_linear(x, y, train, val, "regression", protocol, seed=0)
+    np.testing.assert_allclose(got.centre, np.tile(x.mean(0), (4, 1)))
+    np.testing.assert_allclose(1 / got.inverse, np.tile(x.std(0), (4, 1)))
+    np.testing.assert_allclose(got.target_centre, np.tile(y.mean(0), (4, 1)))
+    plain = fit_linear(x, y, train, val, "regression", LinearProtocol(max_epochs=2), seed=0)
+    np.testing.assert_allclose(plain.centre[0], x[train[0]].mean(0))
+    assert (np.abs(got.centre[0] - plain.centre[0]) > 50).all()

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from greenup.errors import UserError
-from greenup.paper.tables import results_table, to_html, to_latex, to_markdown, write_results
+from greenup.paper.results import results_table
+from greenup.paper.tables import to_html, to_latex, to_markdown, write_results
 from scipy import stats
 
 METRICS = {"biomes": "macro_f1", "climate": "r2_mean"}

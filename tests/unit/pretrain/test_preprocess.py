@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from fakes import tiny_model, write_statistics
-from greenup.bands import S2_L1C
+from greenup.bands import S2_L1C, S2_L2A
+from greenup.config import Model
 from greenup.errors import UserError
 from greenup.files import read_json
 from greenup.pretrain.preprocess import Preprocess, fill_invalid
@@ -75,6 +77,70 @@ def test_every_size_comes_out_as_asked(height, width):
     assert PLAIN(image(height, width)).shape == (2, 8, 8)
 
 
+def test_bicubic_is_opencvs():
+    """Up to the shorter side, then the centre: what SSL4Eco's evaluation does to images smaller than its networks'."""
+    pixels, bicubic = image(6, 9), replace(PLAIN, interpolation="bicubic")
+    whole = cv2.resize(np.moveaxis(pixels, 0, -1).astype(np.float32), (12, 8), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_allclose(bicubic(pixels).numpy(), np.moveaxis(whole[:, 2:10], -1, 0) / 1e4, atol=1e-5)
+    assert not np.allclose(bicubic(pixels), PLAIN(pixels))
+    large = image(20, 12)
+    assert torch.equal(bicubic(large), PLAIN(large))
+    with pytest.raises(ValueError, match="interpolation 'nearest', none of bilinear, bicubic"):
+        replace(PLAIN, interpolation="nearest")
+
+
+LEVEL_1C = Model.model_validate({"method": {"name": "published", "weights": "ssl4eo_moco_resnet50"}})
+
+
+class TestMissingChannels:
+    def test_b10_is_0_where_images_do_not_have_it(self, caplog):
+        """Level-2A into a network of Level-1C: every other band at its own place."""
+        preprocess = Preprocess.from_model(LEVEL_1C, None)
+        given = preprocess.channels_of(S2_L2A, "images")
+        assert given == S2_L2A and "images: the images have no B10, which the network sees as 0" in caplog.text
+        stored = np.arange(1, 13, dtype=np.uint16) * 400
+        seen = preprocess(np.broadcast_to(stored[:, None, None], (12, 230, 230)), given)
+        assert seen.shape == (13, 224, 224)
+        expected = np.insert(np.floor(stored / 1e4 * 255 + 1e-6) / 255, 10, 0)
+        np.testing.assert_allclose(seen[:, 100, 100], expected, atol=1e-6)
+        assert (seen == seen[:, :1, :1]).all()
+
+    def test_it_is_read_where_images_have_it(self):
+        preprocess = Preprocess.from_model(LEVEL_1C, None)
+        assert preprocess.channels_of(S2_L1C, "images") == S2_L1C
+        pixels = np.full((13, 224, 224), 4000, np.uint16)
+        assert torch.equal(preprocess(pixels, S2_L1C), preprocess(pixels)) and (preprocess(pixels)[10] > 0).all()
+
+    def test_another_missing_channel_is_refused(self):
+        preprocess = Preprocess.from_model(LEVEL_1C, None)
+        with pytest.raises(UserError, match=r"bigearthnet: the images have no channel 'B8A', which the model needs"):
+            preprocess.channels_of([c for c in S2_L2A if c != "B8A"], "bigearthnet")
+        with pytest.raises(ValueError, match="do not make"):
+            preprocess(np.zeros((12, 8, 8), np.uint16), tuple(c for c in S2_L1C if c != "B8A"))
+
+    def test_an_index_needs_its_bands(self):
+        preprocess = Preprocess(("B2", "NDVI"), "reflectance", (0.0, 0.0), (1e4, 1e4))
+        assert preprocess.channels_of(("B2", "B4", "B8"), "images") == ("B2", "NDVI")
+        with pytest.raises(UserError, match="'NDVI'"):
+            preprocess.channels_of(("B2", "B4"), "images")
+
+    def test_zero_is_what_the_network_sees(self):
+        """Of standardised input too, where a stored 0 is far from the mean."""
+        preprocess = Preprocess(("B2", "B8"), "standardise", (900.0, 800.0), (10.0, 10.0), 8, zero_when_missing=("B2",))
+        seen = preprocess(np.full((1, 8, 8), 820, np.uint16), ("B8",))
+        assert seen[0].unique().tolist() == [0.0] and seen[1].unique().tolist() == [2.0]
+
+
+def test_what_is_not_rounded_and_what_is_rounded_twice():
+    """0 levels leave a channel whole; steps round what comes out, within 0..1."""
+    some = Preprocess(("B2", "B8"), "x", (0.0, 0.0), (1e4, 1e4), 8, (0.0, 0.0), (1e4, 1e4), (10, 0))
+    pixels = np.full((2, 8, 8), 1999, np.uint16)
+    np.testing.assert_allclose(some(pixels)[:, 0, 0], [0.1, 0.1999], atol=1e-6)
+    twice = replace(some, mean=(0.0, -1000.0), steps=4)
+    np.testing.assert_allclose(twice(pixels)[:, 0, 0], [0.0, 0.25], atol=1e-6)
+    np.testing.assert_allclose(twice(pixels * 5)[:, 0, 0], [0.75, 1.0], atol=1e-6)
+
+
 def test_wrong_number_of_channels_is_refused():
     with pytest.raises(ValueError, match="does not have the 2 channels"):
         PLAIN(np.zeros((3, 8, 8), np.uint16))
@@ -141,7 +207,8 @@ EIGHT_BIT = Preprocess(("B2", "B8"), "x", (0.0, 0.0), (1e4, 1e4), 8, (0.0, 0.0),
 
 
 def test_files_of_before_the_cut_are_read():
-    old = {k: v for k, v in PLAIN.to_json().items() if k not in ("low", "high", "levels")}
+    new = ("low", "high", "levels", "steps", "interpolation", "zero_when_missing")
+    old = {k: v for k, v in PLAIN.to_json().items() if k not in new}
     assert Preprocess.from_json(old) == PLAIN
     assert Preprocess.from_json(json.loads(json.dumps(EIGHT_BIT.to_json()))) == EIGHT_BIT
 

@@ -12,6 +12,7 @@ import torch
 import torchvision
 from greenup.bands import S2_L1C
 from greenup.config import Model
+from greenup.config.models import RELEASED_BACKBONES
 from greenup.config.weights import ReleasedWeights, known, weights_named
 from greenup.errors import UserError
 from greenup.pretrain.checkpoint_files import read_checkpoint
@@ -199,6 +200,19 @@ class TestRefusals:
     def test_a_missing_file(self, tmp_path):
         assert "cannot be read" in self.refused(tmp_path / "w.pth")
 
+    @pytest.mark.parametrize(
+        ("name", "mend"),
+        [
+            ("croma_vit_large", "`snakemake data/weights/CROMA_large-921e69ad.pt` fetches it"),
+            ("ssl4eo_moco_resnet50_ckpt", "put B13_rn50_moco_0099_ckpt.pth of https://github.com/zhu-xlab/SSL4EO-S12"),
+        ],
+    )
+    def test_the_mend_says_how_to_get_the_file(self, tmp_path, name, mend):
+        row = weights_named(name)
+        with pytest.raises(UserError) as caught:
+            load_released(row, tmp_path / "w.pth", architecture(RESNET_ROWS["timm"]))
+        assert mend in caught.value.mend and row.source in caught.value.mend
+
     def test_a_file_that_would_run_something(self, tmp_path):
         class Runs:
             def __reduce__(self):
@@ -276,6 +290,8 @@ class TestTable:
 
     def test_scales_are_those_of_the_pretraining(self):
         for row in known().values():
+            if row.backbone in RELEASED_BACKBONES or row.name.endswith("_in_ssl4eco"):
+                continue  # as fed by SSL4Eco's evaluation: test_scales.py
             if row.channels == ("VV", "VH"):
                 assert row.input_scale == "two_sigma"
             elif "seco_eco" in row.name:
@@ -290,6 +306,37 @@ class TestTable:
         for name in known():
             model = Model.model_validate({"method": {"name": "published", "weights": name}})
             assert model.channels == weights_named(name).channels and model.has_weights
+            assert model.interpolation == "bicubic"
+            assert model.zero_when_missing == (("B1", "B9", "B10") if "B10" in model.channels else ())
+
+    def test_encoders_of_torchgeo_are_torchgeos(self):
+        models = pytest.importorskip("torchgeo.models")
+        theirs = {
+            "satlas_swin_v2_base": models.Swin_V2_B_Weights.SENTINEL2_SI_MS_SATLAS,
+            "croma_vit_large": models.CROMALarge_Weights.CROMA_VIT,
+            "dofa_vit_large": models.DOFALarge16_Weights.DOFA_MAE,
+        }
+        for name, weights in theirs.items():
+            row = weights_named(name)
+            assert row.url == weights.url and row.file == row.download
+            assert row.checksum == f"sha256:{re.search(r'-([0-9a-f]{8})[.]pth?$', row.url)[1]}"
+        bands = theirs["satlas_swin_v2_base"].meta["bands"]
+        assert weights_named("satlas_swin_v2_base").channels == tuple(b.replace("B0", "B") for b in bands)
+
+    @pytest.mark.parametrize(
+        ("keys", "told"),
+        [
+            ({"size_px": 224}, "satmae_vit_large has positions for 96 px only"),
+            ({"input_scale": "reflectance"}, "were trained with 'two_sigma_fmow'"),
+            ({"zero_when_missing": ["B1"]}, "'B1' is none of the channels"),
+            ({"method": "seco", "dataset": "d", "backbone": "croma_vit_large"}, "not trained here"),
+        ],
+    )
+    def test_what_does_not_fit_an_encoder(self, keys, told):
+        published = {"method": {"name": "published", "weights": "satmae_vit_large"}}
+        method = {"method": {"name": keys.pop("method")}} if "method" in keys else published
+        with pytest.raises(ValueError, match=told):
+            Model.model_validate({**method, **keys})
 
     @pytest.mark.parametrize(
         ("column", "value", "told"),
@@ -298,6 +345,7 @@ class TestTable:
             ("reader", "pickle", "choose from: timm"),
             ("channels", "B4 B99", "unknown band 'B99'"),
             ("channels", "B10", "s2_l2a has no band 'B10'"),
+            ("zero_when_missing", "B8", "'B8' is none of the channels"),
             ("url", "ftp://x/seco_resnet18_1m.ckpt", "is no address"),
             ("url", "https://x/other.ckpt", "does not end in"),
             ("checksum", "sha256:abc", "checksum 'sha256:abc' is none"),

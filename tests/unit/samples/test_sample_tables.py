@@ -50,3 +50,29 @@ def test_ecoregions_are_all_there(made):
     assert len(layer) == 847
     assert layer.crs.to_epsg() == 4326
     assert layer["BIOME_NAME"].nunique() == 15
+
+
+def test_chelsa_stations_keep_their_climate(made, samples):
+    """Against the published table: each station's values, one station a place, and no target among the features."""
+    table = pd.read_csv(made / "chelsa_at_stations" / "stations.csv", dtype={"site_id": str})
+    raw = pd.read_csv(samples / "chelsa_at_stations" / "chelsa_v1.1_at_stations.csv.gz", dtype={"STNID": str})
+    assert 20_000 < len(table) < len(raw)
+    assert table["site_id"].is_unique and not table.duplicated(["lon", "lat"]).any() and not table.isna().any().any()
+    theirs = raw.rename(columns={"STNID": "site_id", "LON": "lon", "LAT": "lat"}).merge(
+        table, on=["site_id", "lon", "lat"]
+    )
+    assert set(theirs["site_id"]) == set(table["site_id"])
+    for ours, column in {
+        "elevation_m": "ELEV(M)",
+        "temperature_c": "CHELSA_bio1_1979-2013_V1_1",
+        "precipitation_mm": "CHELSA_bio12_1979-2013_V1_1",
+    }.items():
+        first = theirs.drop_duplicates("site_id")
+        assert (first[ours] == first[column]).all()
+    # The unit vector gives the place back.
+    assert np.rad2deg(np.arcsin(table["z"].to_numpy())) == pytest.approx(table["lat"].to_numpy(), abs=5e-4)
+    assert np.rad2deg(np.arctan2(table["y"].to_numpy(), table["x"].to_numpy())) == pytest.approx(
+        table["lon"].to_numpy(), abs=5e-4
+    )
+    points = pd.read_csv(made / "chelsa_at_stations_points.csv", dtype={"site_id": str})
+    assert points["site_id"].tolist() == table["site_id"].tolist()

@@ -106,3 +106,25 @@ class TestSitesOfAnotherDataset:
             UserError, match=r"dataset second: the sites of first lie in 3 shards, not in 2\n.*shards: 3"
         ):
             sample_sites("second", self.BLOCK, PACKAGED, shards=2, seed=4, taken=first)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_points_at_sea(tmp_path, caplog, swapped):
+    """Bern, the Sahara and the Atlantic; with lon and lat swapped Bern is a place off Somalia."""
+    file = tmp_path / "p.csv"
+    file.write_text("site_id,lon,lat\nbern,7.45,46.95\nsahara,10,25\nocean,-30,10\n")
+    if swapped:
+        file.write_text("site_id,lon,lat\nbern,46.95,7.45\natlantic,-20,0\n".replace("46.95,7.45", "60,7.45"))
+
+    def drawn(sea):
+        return sample_sites("d", PointSites(sampler="points", file=str(file), sea=sea), PACKAGED, shards=1, seed=0)
+
+    with pytest.raises(UserError, match=r"(?s)points lie at sea .*first (ocean|bern) \(lon .*swapped.*sea: keep"):
+        drawn("refuse")
+    if swapped:
+        with pytest.raises(UserError, match="2 of 2 points lie at sea"):
+            drawn("drop")
+        return
+    assert set(drawn("keep")["site_id"]) == {"bern", "sahara", "ocean"}
+    assert "1 of 3 points lie at sea" in caplog.text
+    assert set(drawn("drop")["site_id"]) == {"bern", "sahara"}

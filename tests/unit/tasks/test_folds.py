@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from greenup.config.learning import Folds
+import yaml
+from greenup.config import resolve
+from greenup.config.evaluation import Folds, Subsets
+from greenup.config.load import LIBRARY
 from greenup.errors import UserError
 from greenup.tasks.folds import EARTH_RADIUS_KM, spatial_blocks, split_folds
 from hypothesis import given, settings
@@ -193,3 +196,149 @@ def test_too_few_locations():
     with pytest.raises(UserError, match="30 labelled images at 3 locations cannot make 10 folds"):
         split_folds(labels, "regression", Folds(kinds=("random",)), seed=1)
     assert len(split_folds(labels, "regression", Folds(kinds=("random",), count=3), seed=1)) == 90
+
+
+# ------------------------------------------------------------------------------------------------------------ official
+def _split(n=400, parts=("train", "val", "test"), shares=(0.5, 0.2, 0.3), seed=0):
+    rng = np.random.default_rng(seed)
+    return _labels(n, seed).assign(split=rng.choice(parts, n, p=shares))
+
+
+def _official(labels, **how):
+    return _wide(split_folds(labels, "classification", Folds(kinds=("official",)), seed=1, **how), "official")
+
+
+@given(st.integers(0, 50), st.sampled_from(["train", "train val", "train val test", "train val test -", "train test"]))
+@settings(max_examples=40, deadline=None)
+def test_official_parts_stay_as_they_are(seed, words):
+    parts = ["" if w == "-" else w for w in words.split()]
+    labels = _split(60, parts, None, seed)
+    if len(parts) == 1:
+        with pytest.raises(UserError, match="no image in test or val"):
+            _official(labels)
+        return
+    wide = _official(labels)[0].loc[labels["site_id"]].to_numpy(dtype=object)
+    given = labels["split"].to_numpy(dtype=object)
+    if "test" in parts:
+        assert ((wide == "test") == (given == "test")).all()
+    else:  # SeCo's and SSL4EO-S12's BigEarthNet: what is called val is tested
+        assert ((wide == "test") == (given == "val")).all()
+    assert ((wide == "unused") == (given == "")).all()
+    if "test" in parts and "val" in parts:
+        assert ((wide == "val") == (given == "val")).all()
+    else:
+        trained = given == "train"
+        assert set(wide[trained]) == {"train", "val"}
+        assert (wide[trained] == "val").sum() == max(1, round(0.1 * trained.sum()))
+
+
+def test_subsets_are_random_parts_of_the_training_part():
+    labels = _split(3000, ("train", "val", "test"), (0.6, 0.2, 0.2))
+    wide = _official(labels, subsets=Subsets())
+    given = labels.set_index("site_id")["split"]
+    assert list(wide.columns) == list(range(10))
+    train = (given == "train").sum()
+    for fold in wide:
+        chosen = wide[fold].isin(["train", "val"])
+        assert chosen.sum() == round(0.11 * train) and (given[chosen.index[chosen]] == "train").all()
+        assert (wide[fold] == "val").sum() == round(0.1 * chosen.sum())
+        assert ((wide[fold] == "test") == (given.loc[wide.index] == "test")).all()
+        assert (wide[fold][given.loc[wide.index] == "val"] == "unused").all()
+    # Independent draws: an image is in a given number of subsets by the binomial law; of none in 0.89^10.
+    times = wide.isin(["train", "val"]).sum(axis=1)[given.loc[wide.index] == "train"]
+    assert (times == 0).mean() == pytest.approx(0.89**10, abs=0.04)
+    assert times.mean() == pytest.approx(1.1, abs=0.01)
+
+
+def test_ten_percent_of_bigearthnet_are_ten_subsets_of_a_tenth():
+    """SSL4Eco: ten random subsets of 11 % of the training list, 0.9 of each train; one test list, no val list."""
+    named = yaml.safe_load((LIBRARY / "tasks.yaml").read_text())
+    study = {"study": "s", "tasks": {name: None for name in named if name.startswith("bigearthnet")}}
+    sets = dict.fromkeys(["bigearthnet", "bigearthnet_seco"])
+    tasks = resolve(
+        {**study, "datasets": {"ssl4eco": None}, "image_sets": sets, "models": {"seco_eco_published": None}}
+    ).tasks
+    sizes = {"train": 4000, "val": 1000, "test": 1000}
+    split = np.repeat(list(sizes), list(sizes.values()))
+    labels = pd.DataFrame({"site_id": [f"p{i:04d}" for i in range(len(split))], "lon": np.nan, "lat": np.nan})
+    labels = labels.assign(split=split, label="Pastures")
+    for name, counts, folds in (
+        ("bigearthnet10", {"train": 396, "val": 44, "test": 1000, "unused": 4560}, 10),
+        ("bigearthnet100", {"train": 4000, "val": 1000, "test": 1000}, 1),
+    ):
+        table = split_folds(labels, "multilabel", Folds(), seed=3, subsets=tasks[name].subsets)
+        assert set(table["folds"]) == {"official"} and table["fold"].nunique() == folds
+        for _, fold in table.groupby("fold"):
+            assert fold["part"].value_counts().to_dict() == counts
+            assert set(fold.loc[fold["part"] == "test", "site_id"]) == set(labels.loc[split == "test", "site_id"])
+            assert fold.loc[fold["part"] == "train", "site_id"].isin(labels.loc[split == "train", "site_id"]).all()
+    # Drawn anew for every subset: two share about a tenth of theirs.
+    table = split_folds(labels, "multilabel", Folds(), seed=3, subsets=tasks["bigearthnet10"].subsets)
+    first, second = (set(table.query("fold == @f and part == 'train'")["site_id"]) for f in (0, 1))
+    assert 20 < len(first & second) < 70
+    assert tasks["bigearthnet10_seco"].subsets.count == 1 and tasks["bigearthnet100"].subsets is None
+
+
+def test_held_back_images_take_their_whole_location_with_them():
+    labels = _split(400, ("train", "test"), (0.7, 0.3))
+    labels[["lon", "lat"]] = labels[["lon", "lat"]].to_numpy()[np.arange(400) // 4]
+    wide = _official(labels)[0].loc[labels["site_id"]].to_numpy(dtype=object)
+    place = np.arange(400) // 4
+    for kept, held in ((place[wide == "train"], place[wide == "val"]),):
+        assert not set(kept) & set(held) and len(held) == round(0.1 * (wide != "test").sum())
+
+
+def test_an_official_split_that_parts_a_location_is_told(caplog):
+    labels = _split(40, ("train", "test"), (0.5, 0.5))
+    labels.loc[:9, ["lon", "lat"]] = (1.0, 2.0)
+    _official(labels)
+    here, tested = (labels["split"][:10] == "test").sum(), (labels["split"] == "test").sum()
+    assert f"{here} of {tested} test images lie where a training image lies" in caplog.text
+
+
+def test_which_kinds_are_made():
+    labels = _split(200)
+    nowhere = labels.assign(lon=np.nan, lat=np.nan)
+    for table, kinds in (
+        (labels, {"official", "blocks"}),
+        (nowhere, {"official"}),
+        (labels.drop(columns="split"), {"random", "blocks"}),
+        (labels.assign(split=""), {"random", "blocks"}),
+        (nowhere.assign(split=""), {"random"}),
+    ):
+        assert set(split_folds(table, "regression", Folds(), seed=1)["folds"]) == kinds
+    assert set(split_folds(labels, "regression", Folds(kinds=("random",)), seed=1)["folds"]) == {"random"}
+    with pytest.raises(UserError, match=r"\[blocks\] cannot be made of images without coordinates"):
+        split_folds(nowhere.assign(split=""), "regression", Folds(kinds=("blocks",)), seed=1)
+    with pytest.raises(UserError, match="without an official split"):
+        split_folds(labels.drop(columns="split"), "regression", Folds(kinds=("official",)), seed=1)
+
+
+def test_images_without_coordinates_are_dealt_one_by_one():
+    labels = _labels(103).assign(lon=np.nan, lat=np.nan)
+    wide = _wide(split_folds(labels, "regression", Folds(), seed=1), "random")
+    assert set((wide == "test").sum()) == {10, 11}
+
+
+def test_an_official_split_that_cannot_be_is_refused():
+    labels = _split(30)
+    with pytest.raises(UserError, match="split 'testing' is none of train, val, test"):
+        _official(labels.assign(split="testing"))
+    with pytest.raises(UserError, match="no image in train"):
+        _official(labels.assign(split="test"))
+    alone = labels.assign(split=["train"] + ["test"] * 29)
+    with pytest.raises(UserError, match="cannot also validate"):
+        _official(alone)
+    with pytest.raises(UserError, match=r"larger subsets\.share"):
+        _official(labels, subsets=Subsets(share=0.01))
+
+
+def test_draws_depend_on_the_site_alone():
+    """Images of other classes, far away, leave the dealing of a class as it is."""
+    labels = _labels(300)
+    some = labels["label"] == "c0"
+    whole = _wide(split_folds(labels, "classification", Folds(kinds=("random",)), seed=1), "random")
+    alone = _wide(split_folds(labels[some], "classification", Folds(kinds=("random",)), seed=1), "random")
+    first_dealt = "c0"  # the first class in order finds all folds empty in both
+    ids = labels.loc[labels["label"] == first_dealt, "site_id"]
+    assert ((whole.loc[ids] == "test") == (alone.loc[ids] == "test")).all(axis=None)

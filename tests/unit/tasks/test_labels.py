@@ -63,7 +63,7 @@ def test_classes_of_the_sites(sites, caplog):
         "000": "fen", "001": "moor", "002": "fen", "003": "fen", "005": "moor", "006": "heath", "007": "fen"
     }  # fmt: skip
     assert got["site_id"].is_monotonic_increasing
-    assert "1 of 8 images have no value" in caplog.text
+    assert "1 of 8 images are left out: 1 no value" in caplog.text
     LABELS.check(got, "labels")
 
 
@@ -237,6 +237,9 @@ def test_joined_by_position(tmp_path, sites):
         (_csv("site_id,y", range(8)) + "\n005,3", ["y"], "regression", "row 8: site_id 005 stands twice", "one row"),
         (_csv("site_id,y", range(8)), ["y", "lat"], "regression", "'lat' would replace", "rename"),
         (_csv("site_id,y", "ababab" + "ab"), ["y", "z"], "classification", "names 2 columns", "name one"),
+        (_csv("site_id,y", "abababab"), ["z"], "classification", "column 'z' is missing", "site_id, y"),
+        (_csv("site_id,y", ["a"] * 8), ["y"], "classification", r"fewer than two classes are left \(a\)", "min_count"),
+        (_csv("site_id,y", ["a", "nan", *"bababa"]), ["y"], "classification", "'y', 001: 'nan' is no class", "empty"),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, sites, text, columns, kind, message, mend):
@@ -247,8 +250,23 @@ def test_files_that_do_not_fit(tmp_path, sites, text, columns, kind, message, me
     with pytest.raises(UserError, match=message) as error:
         label_images(task, sites, _index(sites), ARCHIVE)
     assert mend in error.value.mend
-    if "columns" not in message and "replace" not in message:
+    if not any(word in message for word in ("columns", "replace", "classes")):
         assert str(path) in error.value.message
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, ""])
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "regression"])
+def test_missing_labels_leave_their_images_out(tmp_path, sites, kind, missing, caplog):
+    values = [str(v) if kind == "regression" else "ab"[v % 2] for v in range(8)]
+    values[1] = values[4] = missing
+    table = pd.DataFrame({"site_id": sites["site_id"], "y": pd.Series(values, dtype=object)})
+    if kind == "regression" and not isinstance(missing, str):
+        table["y"] = pd.to_numeric(table["y"].astype("string")).astype("float64" if missing is np.nan else "Float64")
+    table.to_parquet(tmp_path / "y.parquet")
+    task = _task({"source": "file", "file": str(tmp_path / "y.parquet"), "columns": ["y"]}, kind)
+    got = label_images(task, sites, _index(sites), ARCHIVE)
+    assert got["site_id"].tolist() == [s for i, s in enumerate(sites["site_id"]) if i not in (1, 4)]
+    assert "2 of 8 images are left out: 2 no value" in caplog.text
 
 
 def test_a_row_twice_of_a_site_without_image_does_no_harm(tmp_path, sites):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from greenup.config.learning import Model
 from greenup.config.methods import (
     AnyMoCoMethod,
     Data2vecMethod,
@@ -11,6 +10,7 @@ from greenup.config.methods import (
     MoCoV3Method,
     SeCoMethod,
 )
+from greenup.config.models import Model
 from greenup.pretrain.methods.base import Learner
 
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from greenup.config.learning import Model
 from greenup.config.methods import Data2vecMethod
+from greenup.config.models import Model
 from greenup.pretrain.backbones import backbone_of, torch_generator
 from greenup.pretrain.methods.base import Batch, Learner, Learnt, Moment, in_float32
 from greenup.pretrain.methods.momentum import follow, follower_of, without_drop

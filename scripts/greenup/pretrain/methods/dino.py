@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from greenup.config.learning import Model
 from greenup.config.methods import DinoMethod
+from greenup.config.models import Model
 from greenup.pretrain.backbones import backbone_of, torch_generator
 from greenup.pretrain.distributed import mean_over_all
 from greenup.pretrain.methods.base import Batch, Learner, Learnt, Moment, in_float32

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Block
 from torch import nn
 
-from greenup.config.learning import Model
 from greenup.config.methods import MaeMethod
+from greenup.config.models import Model
 from greenup.pretrain.backbones import backbone_of, sine_positions
 from greenup.pretrain.methods.base import Batch, Learner, Learnt, Moment, in_float32
 from greenup.pretrain.methods.tokens import embed_patches, patches_of, visible

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from greenup.config.learning import Model
 from greenup.config.methods import MoCoV3Method
+from greenup.config.models import Model
 from greenup.pretrain.backbones import backbone_of
 from greenup.pretrain.distributed import gathered, rank
 from greenup.pretrain.methods.base import Batch, Learner, Learnt, Moment, in_float32

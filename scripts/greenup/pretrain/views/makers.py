@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from greenup.config.learning import Model
 from greenup.config.methods import (
     AnyMoCoMethod,
     Colours,
@@ -18,6 +17,7 @@ from greenup.config.methods import (
     SeCoMethod,
     TrainedMethod,
 )
+from greenup.config.models import Model
 from greenup.errors import UserError
 from greenup.pretrain.views.base import Read, SampleViews, ViewMaker
 from greenup.pretrain.views.colours import PLAIN, Painter, draw_change
