@@ -7,10 +7,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --profile profiles/demo
 
-.PHONY: help install demo test real lint lock clean
+.PHONY: help install demo paper test real lint lock clean
 
 help:
 	@echo "make demo                   the whole path on the miniature Earth, to results/demo/report.html"
+	@echo "make paper                  every figure and table of the papers that the demo can make, and where each comes from"
 	@echo "make test                   the tests"
 	@echo "make real SAMPLES=<folder>  the same workflow on samples of real Sentinel-2 time series"
 	@echo "make lint                   ruff, snakefmt, snakemake --lint"
@@ -35,6 +36,11 @@ $(VENV)/.installed: pyproject.toml requirements.lock requirements.data.lock
 
 demo: install
 	@$(SNAKEMAKE) --configfile config/demo.yaml
+	@python scripts/summary.py results/demo
+
+# What the demo has made is not made again.
+paper: install
+	@$(SNAKEMAKE) paper --configfile config/demo.yaml
 	@python scripts/summary.py results/demo
 
 test: install

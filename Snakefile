@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from greenup.config.request import read_configuration
 from greenup.errors import UserError
 from greenup.plan import STAGES, Plan
+from greenup.plan_refusals import refusal, told
 
 # Exactly one study file is read: paper.yaml only when no --configfile is given, since Snakemake would merge the two.
 if not workflow.configfiles:
@@ -83,4 +84,9 @@ include: "rules/change.smk"
 include: "rules/submission.smk"
 include: "rules/finetune.smk"
 include: "rules/doubt.smk"
+include: "rules/beyond.smk"
+include: "rules/figures.smk"
+include: "rules/tables.smk"
+include: "rules/errata.smk"
 include: "rules/paper.smk"
+include: "rules/targets.smk"

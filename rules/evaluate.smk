@@ -12,6 +12,8 @@ rule embed_images:
         f"{R}/benchmarks/evaluate/embed_images.{{model}}.{{dataset}}.tsv"
     wildcard_constraints:
         model="|".join(plan.image_models) or "none",
+    # Probes wait for it.
+    priority: 1
     conda:
         "../envs/train.yaml"
     params:

@@ -17,6 +17,8 @@ rule finetune_model:
     wildcard_constraints:
         model="|".join(study.evaluation.finetune.models) or "none",
         task="|".join(study.evaluation.finetune.tasks) or "none",
+    # Long.
+    priority: 2
     conda:
         "../envs/train.yaml"
     threads: 2

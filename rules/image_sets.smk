@@ -3,7 +3,7 @@
 
 rule list_image_set:
     input:
-        lambda w: plan.image_set_files(w.image_set),
+        told(lambda w: plan.image_set_files(w.image_set)),
     output:
         index=f"{R}/image_sets/{{image_set}}/index.parquet",
         statistics=f"{R}/image_sets/{{image_set}}/statistics.json",
@@ -48,7 +48,7 @@ rule label_image_set:
 
 rule embed_image_set:
     input:
-        unpack(lambda w: plan.embed_set_inputs(w.model, w.image_set)),
+        unpack(told(lambda w: plan.embed_set_inputs(w.model, w.image_set))),
     output:
         f"{R}/embeddings/{{model}}/{{image_set}}.parquet",
     log:

@@ -18,6 +18,8 @@ rule export_patches:
         f"{R}/logs/export_patches/{{dataset}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/patches/export_patches.{{dataset}}.{{shard}}.tsv"
+    # What takes longest comes first, so that no core waits for it at the end: images, then trainings.
+    priority: 1
     conda:
         "../envs/earthengine.yaml"
     params:
@@ -52,6 +54,7 @@ rule describe_dataset:
         f"{R}/logs/describe_dataset/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/patches/describe_dataset.{{dataset}}.tsv"
+    priority: 2
     conda:
         "../envs/geo.yaml"
     threads: 4

@@ -27,7 +27,7 @@ rule fetch_weights:
 
 rule import_weights:
     input:
-        file=lambda w: plan.released_file(w.model),
+        file=told(lambda w: plan.released_file(w.model)),
     output:
         weights=f"{R}/models/{{model}}/weights.safetensors",
         config=f"{R}/models/{{model}}/config.json",
@@ -64,6 +64,8 @@ rule pretrain_model:
         f"{R}/benchmarks/pretrain/pretrain_model.{{model}}.tsv"
     wildcard_constraints:
         model="|".join(n for n in plan.weighted_models if n not in plan.published_models) or "none",
+    # Long: begun as soon as the images are there, while shorter jobs fill the other cores.
+    priority: 3
     conda:
         "../envs/train.yaml"
     threads: 2

@@ -2,6 +2,7 @@
 
 from greenup.errors import job
 from greenup.files import read_table
+from greenup.paper.captions import write_caption
 from greenup.paper.cycles import draw_cycles
 from greenup.paper.style import save_figure
 from greenup.schemas import CURVES, PHENOLOGY, SITES
@@ -11,4 +12,6 @@ with job(snakemake.log):
     phenology = read_table(snakemake.input.phenology, PHENOLOGY)
     curves = read_table(snakemake.input.curves, CURVES)
     figure, data = draw_cycles(sites, phenology, curves, index=snakemake.params.index)
-    save_figure(figure, data, snakemake.output, simulated=phenology.attrs["simulated"] or curves.attrs["simulated"])
+    simulated = phenology.attrs["simulated"] or curves.attrs["simulated"]
+    save_figure(figure, data, snakemake.output, simulated=simulated)
+    write_caption(snakemake, data, simulated=simulated)

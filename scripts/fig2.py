@@ -2,6 +2,7 @@
 
 from greenup.errors import job
 from greenup.files import read_table
+from greenup.paper.captions import write_caption
 from greenup.paper.fig2 import draw_fig2
 from greenup.paper.style import save_figure
 from greenup.schemas import CURVES, INDEX, INTERVALS, PHENOLOGY, SITES
@@ -21,3 +22,4 @@ with job(snakemake.log):
         curve_index=snakemake.params.index,
     )
     save_figure(figure, data, snakemake.output, simulated=index.attrs["simulated"])
+    write_caption(snakemake, data, simulated=index.attrs["simulated"])

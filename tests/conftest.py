@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.pages import chromium
+
 # No timing is asserted: a loaded machine is no failure.
 settings.register_profile("greenup", deadline=None)
 settings.load_profile("greenup")
@@ -21,3 +23,17 @@ def samples() -> Path:
     if os.environ.get("GREENUP_REQUIRE_SAMPLES") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+# Of a module and no longer: tests that fork, or end processes, are not run beside its event loop.
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, driven by Playwright. Skips loudly without it, fails where CI requires it."""
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium has no sandbox for root, who runs the jobs of CI.
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield started
+        started.close()

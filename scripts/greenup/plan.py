@@ -10,21 +10,17 @@ from pydantic import BaseModel
 
 from greenup.bands import native_resolutions
 from greenup.config import Model, Study, Task
-from greenup.config.data import MiniatureImagery, PublishedImagery
-from greenup.config.methods import TrainedMethod
-from greenup.config.phenology import (
-    ImagesPhenology,
-    MiniaturePhenology,
-    SeriesPhenology,
-    TablePhenology,
-    TilesPhenology,
-)
+from greenup.config.data import PublishedImagery
+from greenup.config.phenology import SeriesPhenology, TablePhenology, TilesPhenology
 from greenup.config.request import Request
 from greenup.config.seasons import CustomSeasons, EviSeasons, PublishedSeasons
 from greenup.patches.repair import waiting
+from greenup.plan_beyond import BeyondPlan
 from greenup.plan_doubt import DoubtPlan
 from greenup.plan_evaluate import EvaluatePlan
 from greenup.plan_image_sets import ImageSetPlan
+from greenup.plan_paper import PaperPlan
+from greenup.plan_published import PublishedPlan
 from greenup.plan_sites import SitesPlan
 from greenup.sites import sources
 
@@ -34,7 +30,7 @@ QUALITY_FIGURES = ("map", "images", "cloud", "offset", "dates", "contact_sheet",
 """Figures of the quality report of a dataset, in its order."""
 
 
-class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan):
+class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan, BeyondPlan, PaperPlan, PublishedPlan):
     """Paths below results/<study>/ and what the configuration says of each."""
 
     def __init__(self, study: Study, request: Request | None = None) -> None:
@@ -172,92 +168,3 @@ class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan):
     def quality_figures(self, kind: str) -> list[str]:
         """The figures of a dataset's quality report, with {dataset} in their paths: all as png, pdf or csv."""
         return [f"{self.root}/datasets/{{dataset}}/quality/{name}.{kind}" for name in QUALITY_FIGURES]
-
-    # ------------------------------------------------------------------------------------------------- paper
-    @property
-    def figures(self) -> dict[str, str]:
-        """Figures of this study by name: the PNG of each (PDF and CSV stand beside it)."""
-        names = []
-        if self.study.paper.fig1_datasets:
-            names.append("fig1")
-        names.append("coverage")
-        if self.study.paper.check_dataset:
-            names.append("sampling_check")
-        if self.study.paper.fig2_dataset:
-            names.append("fig2")
-        if self.figA1_dataset:
-            names += ["figA1", "cycles"]
-        if self.study.evaluated_tasks:
-            names.append("figA2")
-        if self.trained_models:
-            names.append("training")
-        if self.used:
-            names.append("quality")
-        return {n: f"{self.root}/paper/figures/{n}.png" for n in names}
-
-    @property
-    def figA1_dataset(self) -> str | None:
-        """The dataset of Figure A-1; without dates there is none."""
-        name = self.study.paper.figA1_dataset or self.study.paper.fig2_dataset
-        return name if name in self.phenology else None
-
-    def curve_index(self, dataset: str | None) -> str:
-        """Vegetation index of a dataset's curves; EVI where its source of dates names none."""
-        block = self.study.datasets.get(dataset)
-        return getattr(block.phenology, "index", "evi") if block else "evi"
-
-    def is_simulated(self, dataset: str | None) -> bool:
-        """Whether the images of a dataset are invented."""
-        return dataset is not None and isinstance(self.dataset(dataset).imagery, MiniatureImagery)
-
-    def has_simulated_dates(self, dataset: str) -> bool:
-        """Whether the four dates of a dataset are invented: the miniature Earth's own, or of its images."""
-        return self.is_simulated(dataset) and isinstance(
-            self.dataset(dataset).phenology, MiniaturePhenology | ImagesPhenology
-        )
-
-    @property
-    def check_inputs(self) -> list[str]:
-        """Files behind the attributes of the sites that the rebuilt sampling is held against."""
-        name = self.study.paper.check_dataset
-        return [str(path) for path in self._data(name).files.values()] if name else []
-
-    @property
-    def dated(self) -> list[str]:
-        """Datasets whose four dates are made anyway: those with images, and that of Figure A-1."""
-        return [n for n in self.phenology if n in self.used or n == self.figA1_dataset]
-
-    @property
-    def trained_models(self) -> list[str]:
-        """Models whose method is trained, with a training curve."""
-        return [n for n in self.weighted_models if isinstance(self.model(n).method, TrainedMethod)]
-
-    @property
-    def trainings(self) -> dict[str, dict[str, str | int | None]]:
-        """Method, network (vit_tiny/8: patches of 8 px; None where there is none) and seed of every model."""
-
-        def network(model: Model) -> str | None:
-            return f"{model.backbone}/{model.patch_px}" if model.backbone.startswith("vit") else model.backbone
-
-        return {
-            n: {
-                "method": m.method.name,
-                "backbone": network(m) if m.has_weights else None,
-                "seed": self.model_seed(n),
-            }
-            for n, m in self.study.models.items()
-        }
-
-    @property
-    def compares_trainings(self) -> bool:
-        """Whether methods are compared over several trainings each: some evaluated model has a seed of its own."""
-        trained = set(self.trained_models) & set(self.study.evaluated_models)
-        return bool(self.probes) and any(self.model(n).seed is not None for n in trained)
-
-    @property
-    def tables(self) -> dict[str, str]:
-        """Tables of this study by name: the CSV of each (Markdown, LaTeX and HTML stand beside it)."""
-        names = ["table1", *(["tableA1"] if self.dated else []), *(["results", "comparisons"] if self.probes else [])]
-        names += ["leakage"] if self.audits else []
-        names += ["learning"] if self.compares_trainings else []
-        return {n: f"{self.root}/paper/tables/{n}.csv" for n in names}

@@ -142,9 +142,12 @@ class EvaluatePlan:
     @property
     def embeddings(self) -> list[str]:
         """Embeddings belong to datasets: tasks on the same images share them."""
-        datasets = {self.task(t).images: None for t in self.study.evaluated_tasks if t not in self.change_tasks}
-        datasets |= dict.fromkeys(self.study.evaluation.embed)
-        return [f"{self.root}/embeddings/{m}/{d}.parquet" for m in self.study.evaluated_models for d in datasets]
+        datasets = {
+            m: {self.task(t).images: None for t in self.study.tasks_of(m) if t not in self.change_tasks}
+            | dict.fromkeys(self.study.evaluation.embed)
+            for m in self.study.evaluated_models
+        }
+        return [f"{self.root}/embeddings/{m}/{d}.parquet" for m, names in datasets.items() for d in names]
 
     def probe_config(self, model: str) -> list[str]:
         """The config.json by which a probe tells whether embeddings are of these weights; none without weights."""
@@ -167,7 +170,7 @@ class EvaluatePlan:
         return [
             f"{self.root}/probes/{m}/{t}/{p}.{f}.parquet"
             for m in self.study.evaluated_models
-            for t in self.study.evaluated_tasks
+            for t in self.study.tasks_of(m)
             if t not in self.change_tasks
             for p in self.protocols
             for f in self.fold_kinds(t)
@@ -235,7 +238,7 @@ class EvaluatePlan:
             f"{self.root}/probes/{m}/{t}/siamese.official.parquet"
             for m in self.study.evaluated_models
             if m in self.change_models
-            for t in self.study.evaluated_tasks
+            for t in self.study.tasks_of(m)
             if t in self.change_tasks
         ]
 
@@ -265,4 +268,9 @@ class EvaluatePlan:
             for t in self.study.evaluated_tasks
             if (n := self.task(t).image_set) is not None and sets[n].kind == "geolifeclef"
         ]
-        return [f"{self.root}/submissions/{m}/{t}.csv" for m in self.study.evaluated_models for t in tasks]
+        return [
+            f"{self.root}/submissions/{m}/{t}.csv"
+            for m in self.study.evaluated_models
+            for t in tasks
+            if t in self.study.tasks_of(m)
+        ]

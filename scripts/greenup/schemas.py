@@ -7,6 +7,7 @@ from elsewhere.
 from __future__ import annotations
 
 from greenup.schema import Column, Schema
+from greenup.schemas_beyond import SEASON_FIT, SEASON_FIT_SUMMARY
 from greenup.schemas_doubt import COMPARISONS, DOUBT, LEAKAGE
 
 SEASONS: tuple[str, ...] = ("spring", "summer", "autumn", "winter")
@@ -359,6 +360,7 @@ FINETUNE_CURVE_COLUMNS: tuple[str, ...] = (
 ALL: tuple[Schema, ...] = (
     SITES, LAND, COVERAGE, PHENOLOGY, CURVES, INTERVALS, SCENES, PUBLISHED, LEDGER, INDEX, CONTENTS, IMAGE_SET, LABELS,
     FOLDS, EMBEDDINGS, POINT_EMBEDDINGS, PROBES, PREDICTIONS, DOUBT, COMPARISONS, LEAKAGE,
+    SEASON_FIT, SEASON_FIT_SUMMARY,
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ PYPI = {
 CONDA_ONLY = {"python", "pip", "gdal"}
 # Module -> distribution, where the names differ.
 DISTRIBUTION = {
+    "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "ee": "earthengine-api",
     "sklearn": "scikit-learn",

@@ -53,6 +53,18 @@ def test_points_of_a_dataset_have_no_official_split():
         plan(evaluation={"folds": {"kinds": ["official"]}}).fold_kinds("biomes")
 
 
+def test_a_model_may_be_judged_on_some_tasks_alone():
+    both = {"biomes": None, "zones": {"like": "biomes", "dataset": "ssl4eco"}}
+    p = plan(tasks=both, evaluation={"only": {"seco_eco_s2": ["zones"]}})
+    cells_of = {tuple(path.split("/")[3:5]) for path in p.probes}
+    assert ("seco_eco_s2", "zones") in cells_of and ("seco_eco_s2", "biomes") not in cells_of
+    assert {("seco_eco", task) for task in both} <= cells_of
+    assert "results/s/embeddings/seco_eco_s2/biome_points.parquet" not in p.embeddings
+    assert "results/s/embeddings/seco_eco_s2/ssl4eco.parquet" in p.embeddings
+    with pytest.raises(UserError, match=r"evaluation\.only\.seco_eco: task 'zone' is not in this study"):
+        plan(tasks=both, evaluation={"only": {"seco_eco": ["zone"]}})
+
+
 def test_fine_tuned_networks_are_cells_like_any_other():
     """In the results table with their bootstrap, compared with each other, and audited."""
     p = plan(evaluation={"finetune": {"models": ["seco_eco", "random_init"], "tasks": ["biomes"]}})

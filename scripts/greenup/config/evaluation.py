@@ -157,6 +157,8 @@ class Evaluation(Block):
     """Models to evaluate; all of the study when empty."""
     tasks: tuple[str, ...] = ()
     """Tasks to evaluate on; all of the study when empty."""
+    only: dict[str, tuple[str, ...]] = Field({}, examples=[{"my_model": ["my_task"]}])
+    """Models that are judged on some of the tasks alone, e.g. further seeds; every task for the others."""
     reference: str | None = None
     """Model that every other is compared with in the table of comparisons; every pair is compared when empty."""
     embed: tuple[str, ...] = ()

@@ -196,6 +196,8 @@ def _allowed(field: FieldInfo) -> str:
         inner = arguments[0]
         if typing.get_origin(inner) is Literal:
             return f"List of {', '.join(map(str, typing.get_args(inner)))}.{required}"
+        if typing.get_origin(inner) is dict:
+            return f"List of named entries.{required}"
         return f"List of {_TYPES[_bare(inner)]}s.{required}".replace("texts", "names")
     if origin is dict:
         return f"Named entries.{required}"

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from greenup.config.ablation import expand
 from greenup.config.explain import explain, nearest
 from greenup.config.study import Study
 from greenup.errors import UserError
@@ -31,9 +32,13 @@ def resolve(written: Mapping[str, Any], *, library: Path = LIBRARY, where: str =
 
     ``written`` is the parsed study file. A block under datasets, models, image_sets or tasks starts from the library's
     block of the same name (or of the name given by ``like:``) and overrides it key by key; ``every_dataset:`` lies
-    between the two.
+    between the two. A block ``ablation`` adds the datasets and models of its grid to those written.
     Raises `UserError` with every error found, each placed at the key that the user wrote.
     """
+    given = written
+    if written.get("ablation") is not None:
+        written, grid = expand(written, where, _read_yaml(library / "datasets.yaml"), merge)
+        written = {**written, "ablation": grid}
     raw = {k: v for k, v in written.items() if k != "every_dataset"}
     every = _block(written.get("every_dataset"), f"{where}: every_dataset")
     if "like" in every:
@@ -57,7 +62,7 @@ def resolve(written: Mapping[str, Any], *, library: Path = LIBRARY, where: str =
     try:
         return Study.model_validate(raw)
     except ValidationError as error:
-        raise explain(error, where, written) from None
+        raise explain(error, where, given) from None
 
 
 def library_blocks(kind: str, library: Path = LIBRARY) -> dict[str, dict[str, Any]]:

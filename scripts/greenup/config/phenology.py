@@ -62,6 +62,9 @@ class TablePhenology(_Product):
     """Kind of source."""
     file: str = Field(examples=["data/mcd12q2.csv"])
     """CSV or Parquet with days since 1970-01-01; 32767 is no date."""
+    halfway: bool = False
+    """Read MidGreenup and MidGreendown, half of the amplitude, in place of Maturity and Senescence, for tables that
+    lack these: summer is then the whole growing season, and figures say so."""
 
 
 class _Extracted(_Phenology):

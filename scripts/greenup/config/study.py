@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from greenup.bands import sources_of
+from greenup.config.ablation import Ablation
 from greenup.config.block import Block
 from greenup.config.data import Dataset, MiniatureImagery
 from greenup.config.evaluation import Evaluation
@@ -54,6 +55,8 @@ class Study(Block):
     """Named image sets of others."""
     tasks: dict[Name, Task] = Field(default_factory=dict)
     """Named tasks."""
+    ablation: Ablation | None = None
+    """A grid of samplings, season rules, methods and bands: more datasets and models, one a cell."""
     evaluation: Evaluation = Evaluation()
     """Which models on which tasks, and how."""
     paper: Paper = Paper()
@@ -79,6 +82,11 @@ class Study(Block):
     @property
     def evaluated_tasks(self) -> tuple[str, ...]:
         return self.evaluation.tasks or tuple(self.tasks)
+
+    def tasks_of(self, model: str) -> tuple[str, ...]:
+        """The evaluated tasks that a model is judged on."""
+        only = self.evaluation.only.get(model, self.evaluated_tasks)
+        return tuple(t for t in self.evaluated_tasks if t in only)
 
     @model_validator(mode="after")
     def _names(self) -> Study:
@@ -119,6 +127,10 @@ class Study(Block):
             known(name, dict.fromkeys(self.evaluated_models), "model", "evaluation.reference")
         for name in self.evaluation.tasks:
             known(name, self.tasks, "task", "evaluation.tasks")
+        for name, tasks in self.evaluation.only.items():
+            known(name, dict.fromkeys(self.evaluated_models), "model", "evaluation.only")
+            for task in tasks:
+                known(task, dict.fromkeys(self.evaluated_tasks), "task", f"evaluation.only.{name}")
         for name in self.evaluation.embed:
             known(name, self.datasets | self.image_sets, "dataset", "evaluation.embed")
             if name in self.datasets and self.datasets[name].imagery is None:
@@ -132,6 +144,8 @@ class Study(Block):
             known(name, self.datasets, "dataset", "paper.figA1_dataset")
             if self.datasets[name].phenology is None:
                 raise ValueError(f"paper.figA1_dataset: {name!r} has no dates; give it phenology")
+        for name in filter(None, (self.paper.fig3_model, *self.paper.fig3_baselines)):
+            known(name, dict.fromkeys(self.evaluated_models), "model", "paper.fig3_model and fig3_baselines")
         if self.paper.check_dataset:
             known(self.paper.check_dataset, self.datasets, "dataset", "paper.check_dataset")
             if not isinstance(self.datasets[self.paper.check_dataset].seasons, QuarterSeasons | RandomSeasons):
@@ -139,6 +153,7 @@ class Study(Block):
                     f"paper.check_dataset: {self.paper.check_dataset!r} places its dates more than once; "
                     "name a dataset with season rule quarters or random"
                 )
+        self._check_beyond(known)
         if self.paper.fig2_dataset:
             known(self.paper.fig2_dataset, self.datasets, "dataset", "paper.fig2_dataset")
             if self.datasets[self.paper.fig2_dataset].imagery is None:
@@ -168,6 +183,18 @@ class Study(Block):
                 )
             if task.dataset is not None and self.datasets[task.dataset].imagery is None:
                 raise ValueError(f"{where}.tasks: {name!r} has no images; leave it out")
+
+    def _check_beyond(self, known: Callable[[str, dict, str, str], None]) -> None:
+        """The truths of the season fit have dates, and the models of an effect are two trainings that are judged."""
+        for name in self.paper.season_fit.datasets:
+            known(name, self.datasets, "dataset", "paper.season_fit.datasets")
+            if self.datasets[name].phenology is None:
+                raise ValueError(f"paper.season_fit.datasets: {name!r} has no dates; give it phenology")
+        pair = self.paper.sampling_effect or ()
+        for name in pair:
+            known(name, dict.fromkeys(self.evaluated_models), "model", "paper.sampling_effect")
+        if pair and pair[0] == pair[1]:
+            raise ValueError(f"paper.sampling_effect: {pair[0]!r} is named twice; name two models")
 
     def _needing_images(self, task: str) -> str | None:
         """What is wrong with a task on points that have no images: a model that would have to see one."""
@@ -205,6 +232,8 @@ class Study(Block):
     def _check_channels(self, name: str, model: Model, dataset: Dataset) -> None:
         """Every channel must be exported, or be computed of bands that are."""
         where, bands = f"models.{name}.channels", dataset.patches.bands
+        if self.ablation is not None and name in (cells := {c.model: c for c in self.ablation.cells}):
+            where = f"ablation.bands.{cells[name].bands}"
         for channel in model.channels:
             lacking = [b for b in sources_of([channel]) if b not in bands]
             if not lacking:
@@ -258,7 +287,7 @@ class Study(Block):
                 f"{where}.scenes.pair_with: {without!r} has no images to pair; give it seasons and imagery, or drop "
                 "pair_with"
             )
-        if not self._same_sites(name, other_name):
+        if not self.same_sites(name, other_name):
             raise ValueError(
                 f"{where}.scenes.pair_with: its sites are not those of {other_name!r}; "
                 f"write sites: {{sampler: dataset, dataset: {other_name}}}"
@@ -275,7 +304,8 @@ class Study(Block):
                     "copy the block"
                 )
 
-    def _same_sites(self, name: str, other: str) -> bool:
+    def same_sites(self, name: str, other: str) -> bool:
+        """Whether two datasets have the same sites."""
         one, two = self.sampled_as(name), self.sampled_as(other)
         if one == two:
             return True

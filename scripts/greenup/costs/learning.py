@@ -70,13 +70,11 @@ def embeddings(study: Study, plan: Plan, counts: Counts, rates: Rates, finished:
 
     Image sets are left out, here and among the probes: how many images they have is known once they are there.
     """
-    names = {study.tasks[t].images: None for t in study.evaluated_tasks}
-    names |= dict.fromkeys(study.evaluation.embed)
-    names = [name for name in names if name in counts]
     lines = []
     for name in study.evaluated_models:
         model = study.models[name]
-        for dataset in names if model.needs_images else ():
+        names = {study.tasks[t].images: None for t in study.tasks_of(name)} | dict.fromkeys(study.evaluation.embed)
+        for dataset in [n for n in names if n in counts] if model.needs_images else ():
             done = finished.share(f"{plan.root}/embeddings/{name}/{dataset}.parquet")
             images = counts[dataset][1].kept
             side = study.datasets[dataset].patches.size_px
@@ -98,7 +96,7 @@ def probes(study: Study, plan: Plan, counts: Counts, rates: Rates, finished: Fin
     folds = study.evaluation.folds
     lines = []
     for name in study.evaluated_models:
-        for task in study.evaluated_tasks:
+        for task in study.tasks_of(name):
             if study.tasks[task].images not in counts:
                 continue
             images, kinds = counts[study.tasks[task].images][1].sites_kept, plan.fold_kinds(task)

@@ -19,6 +19,7 @@ from greenup.config.seasons import CalendarSeasons
 from greenup.errors import UserError
 from greenup.paper import maps
 from greenup.paper.curves import YEAR, day_of_year, season_arcs, smooth_curve
+from greenup.paper.fig2_sites import choose_sites
 from greenup.paper.stretch import stretch_together
 from greenup.paper.style import (
     BLUE,
@@ -28,7 +29,6 @@ from greenup.paper.style import (
     WIDTH,
     new_figure,
     note_below,
-    panel_title,
     readable,
     season_colours,
     season_order,
@@ -37,7 +37,7 @@ from greenup.patches.store import PatchStore
 
 NUMBERS: tuple[str, ...] = (
     *("site_id", "lon", "lat", "land_cover", "what", "season", "day", "stop", "evi", "clear", "snow", "time", "cloud"),
-    "scene_id",
+    *("cloud_of", "scene_id"),
 )
 """Columns of the numbers behind the figure."""
 
@@ -73,7 +73,7 @@ def draw_fig2(
     curve_index: str = "evi",
     store: PatchReader | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """A row a site: where it lies, its EVI over the year with its seasons, and its images in true colour.
+    """A row a site: where it lies, (a) its EVI over the year with its seasons, (b) its images in true colour.
 
     Tables as in `greenup.schemas` (``phenology`` and ``curves`` are None for datasets without dates of their own);
     ``index_path`` is the dataset's index file, from which the pixels are found; ``store`` replaces the reader;
@@ -110,56 +110,17 @@ def draw_fig2(
         about_axis = {"curve_index": curve_index, "top": top_evi, "is_last": i == len(chosen) - 1}
         drawn = _draw_year(axes, season_arcs(mine), series, images, colours, **about_axis)
         parts.append(drawn.assign(**about))
-        panel_title(axes, "abcdef"[i])
+        if i == 0:
+            _letter(axes, "a")
         dark = mine[mine["choice"] == 0].groupby("season")["dark_days"].max()
-        drawn = _draw_images(figure, images, names, store, colours, left, bottom, side, height, dark)
+        where = (left, bottom, side, height)
+        drawn = _draw_images(figure, images, names, store, colours, *where, dark, is_first=i == 0)
         parts.append(drawn.assign(**about))
     has_snow = has_curves and bool(curves.loc[curves["site_id"].isin(chosen), "snow"].any())
     _legend(figure, names, colours, has_curves, has_snow)
     if not index.attrs.get("simulated", False) and index.attrs.get("attribution"):
         note_below(figure, {"attribution": str(index.attrs["attribution"])})
     return figure, pd.concat(parts, ignore_index=True).reindex(columns=list(NUMBERS))
-
-
-def choose_sites(
-    sites: pd.DataFrame,
-    phenology: pd.DataFrame | None,
-    curves: pd.DataFrame | None,
-    index: pd.DataFrame,
-    count: int,
-) -> list[str]:
-    """Up to ``count`` site ids, north to south, the same for the same tables whatever the order of their rows.
-
-    Marks: one a season with a whole image, two for a curve, one for dates of its own. Among the best, the first site is
-    the one with the strongest seasons, and each further one the farthest in latitude from those chosen, where another
-    land cover counts as 40 degrees.
-    """
-    usable = index[index["valid_fraction"].fillna(0) > 0.9]
-    usable = index if usable.empty else usable
-    found = pd.DataFrame({"seasons": usable.groupby("site_id")["season"].nunique()}).sort_index()
-    table = found.join(sites.drop_duplicates("site_id").set_index("site_id")[["lat", "land_cover"]], how="inner")
-    table["amplitude"], table["curve"], table["observed"] = 0.0, 0, 0
-    if curves is not None and len(curves):
-        clear = curves[curves["clear"].astype(bool)].groupby("site_id")["evi"]
-        spread = (clear.quantile(0.95) - clear.quantile(0.05))[clear.count() >= 8]
-        table["curve"] = table.index.isin(spread.index).astype(int)
-        table["amplitude"] = spread.reindex(table.index).fillna(0.0)
-    if phenology is not None:
-        own = phenology.loc[phenology["origin"] == "observed", "site_id"]
-        table["observed"] = table.index.isin(own).astype(int)
-    table["mark"] = table["seasons"] + 2 * table["curve"] + table["observed"]
-    chosen: list[str] = []
-    for _, tier in sorted(table.groupby("mark"), key=lambda item: -item[0]):
-        tier = tier.sort_values("amplitude", ascending=False, kind="stable")
-        while len(chosen) < count and len(rest := tier.drop(index=chosen, errors="ignore")):
-            chosen.append(str(rest.index[0] if not chosen else rest.index[_farthest(rest, table.loc[chosen])]))
-    return sorted(chosen, key=lambda s: (-table.loc[s, "lat"], s))
-
-
-def _farthest(rest: pd.DataFrame, chosen: pd.DataFrame) -> int:
-    distance = np.abs(rest["lat"].to_numpy()[:, None] - chosen["lat"].to_numpy()[None, :])
-    other = rest["land_cover"].astype(str).to_numpy()[:, None] != chosen["land_cover"].astype(str).to_numpy()[None, :]
-    return int((distance + 40.0 * other).min(axis=1).argmax())
 
 
 def _highest(curves: pd.DataFrame | None, chosen: list[str]) -> float:
@@ -207,11 +168,13 @@ def _draw_year(
     """Season arcs, calendar dates, clear observations with a smooth line, and when the images were taken."""
     rows = [arcs.rename(columns={"start": "day"}).assign(what="season")]
     for season, start, stop in arcs.itertuples(index=False):
-        axes.axvspan(start, stop, color=colours.get(season, GREY), alpha=0.28, linewidth=0)
+        axes.axvspan(start, stop, color=colours.get(season, GREY), alpha=0.28, linewidth=0, gid=season)
+        # Pale colours are told apart with difficulty where one sees few: a strip of the full ones below them.
+        axes.axvspan(start, stop, 0, 0.04, color=colours.get(season, GREY), linewidth=0, zorder=2.2)
     calendar = CalendarSeasons(rule="calendar")
     for text in (calendar.winter, calendar.spring, calendar.summer, calendar.autumn):
         day = float(day_of_year(pd.Series(pd.to_datetime([f"2001-{text}"])))[0])
-        axes.axvline(day, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), zorder=2)
+        axes.axvline(day, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), zorder=2.3, gid="calendar")
     has_series = series is not None and len(series) > 0
     if has_series:
         day, evi, clear = day_of_year(series["time"]), series["evi"].to_numpy(float), series["clear"].to_numpy(bool)
@@ -225,7 +188,8 @@ def _draw_year(
         seen = {"what": "observation", "day": day, "evi": evi, "clear": clear, "snow": series["snow"].to_numpy(bool)}
         rows.append(pd.DataFrame({**seen, "time": series["time"].to_numpy()}))
         rows.append(pd.DataFrame({"what": "smooth", "day": np.arange(YEAR)[::5], "evi": line[::5]}))
-        axes.set_ylim(-0.1 if np.nanmin(evi[clear], initial=0) < -0.02 else 0, top)
+        # Room for the strip, so that it hides no observation.
+        axes.set_ylim(-0.12 if np.nanmin(evi[clear | snow], initial=0) < -0.01 else -0.05, top)
         axes.yaxis.set_major_locator(MultipleLocator(0.2))
         axes.set_ylabel(curve_index.upper(), labelpad=2)
     else:
@@ -270,6 +234,8 @@ def _draw_images(
     side: float,
     height: float,
     dark: pd.Series,
+    *,
+    is_first: bool,
 ) -> pd.DataFrame:
     """One panel a season (inches from the left), all stretched alike; a season without an image says so.
 
@@ -292,7 +258,8 @@ def _draw_images(
             cloud = "" if pd.isna(row["cloud"]) else f"{row['cloud']:.0f} % cloud"
             axes.set_xlabel(cloud, fontsize=6, labelpad=2)
             title = f"{readable(season)}\n{row['time']:%Y-%m-%d}"
-            rows.append({"what": "image", "season": season, **row[["time", "cloud", "scene_id"]]})
+            about = {c: row.get(c) for c in ("time", "cloud", "cloud_of", "scene_id")}
+            rows.append({"what": "image", "season": season, **about})
         else:
             axes.set_facecolor("#F2F2F2")
             night = f"\n{dark[season]:.0f} days\nwithout sun" if dark.get(season, 0) > 0 else ""
@@ -301,8 +268,16 @@ def _draw_images(
             )
             title = readable(season)
         axes.set_title(title, fontsize=6.5, fontweight="normal", loc="center", pad=3)
+        if j == 0 and is_first:
+            _letter(axes, "b")
     table = pd.DataFrame(rows)
     return table.assign(day=day_of_year(table["time"]))
+
+
+def _letter(axes: Axes, letter: str) -> None:
+    """The letter of a column, on the upper left of its first panel, as high as the name of the season beside it."""
+    about = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(letter, (0, 1), xytext=(-1, 12), fontsize=10, fontweight="bold", va="baseline", **about)
 
 
 def _legend(figure: Figure, names: list[str], colours: dict[str, str], has_curves: bool, has_snow: bool) -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from greenup.paper import maps
@@ -39,6 +38,7 @@ MOST_SITES = 200
 """Sites that are looked at closely: those of widest range, where there are more."""
 
 _MARGIN_DAYS = 20
+_NAMED_DAYS = 25  # a shorter season has no room for its name
 _HEIGHT = 3.1
 
 
@@ -157,7 +157,12 @@ def _draw_seasons(axes: Axes, dates: np.ndarray, cycle: Cycle) -> pd.DataFrame:
     edges = [min(first, dates[0]), *dates, max(last, dates[3])]
     # Winter stands on both sides of the green season.
     for name, start, stop in zip(("winter", *SEASONS), edges[:-1], edges[1:], strict=True):
-        axes.axvspan(_time(start), _time(stop), color=colours[name], alpha=0.28, linewidth=0)
+        axes.axvspan(_time(start), _time(stop), color=colours[name], alpha=0.28, linewidth=0, gid=name)
+        axes.axvspan(_time(start), _time(stop), 0, 0.055, color=colours[name], alpha=0.75, linewidth=0, zorder=2.2)
+        if stop - start >= _NAMED_DAYS:
+            middle = _time((max(start, first) + min(stop, last)) / 2)
+            about = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "center", "fontsize": 6.5}
+            axes.text(middle, 0.027, name, zorder=5, **about)
     above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center", "va": "bottom"}
     for i, (name, day) in enumerate(zip(DATES, dates, strict=True)):
         axes.axvline(_time(day), color=INK, linewidth=0.8, zorder=2)
@@ -186,7 +191,9 @@ def _draw_curve(axes: Axes, part: pd.DataFrame, shown: Shown) -> list[pd.DataFra
     axes.plot(_time(shown.grid[inside]), shown.curve[inside], color=INK, linewidth=1.5, zorder=4)
     seen = np.concatenate([shown.curve[inside], value[~cloudy]])
     low, high = float(seen.min()), float(seen.max())
-    axes.set_ylim(min(0.0, low - 0.03), high + 0.08 * (high - low))
+    # Room for the names of the seasons, so that they hide no observation.
+    low = min(0.0, low)
+    axes.set_ylim(low - 0.1 * (high - low), high + 0.08 * (high - low))
     axes.set_xlim(_time(first), _time(last))
     seen_rows = pd.DataFrame({"what": "observation", "time": day, "value": value, "clear": clear, "snow": snow})
     return [
@@ -231,10 +238,8 @@ def _label(figure: Figure, axes: Axes, site: pd.Series, shown: Shown, index: str
     axes.xaxis.set_major_locator(mdates.MonthLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(_month))
     axes.tick_params(axis="x", pad=2)
-    colours = season_colours(SEASONS)
-    handles = [Patch(facecolor=colours[n], alpha=0.45, label=n) for n in SEASONS]
     bare = {"linestyle": "none"}
-    handles += [
+    handles = [
         Line2D([], [], color=INK, linewidth=1.5, label="smoothed"),
         Line2D([], [], color=INK, marker="o", markersize=3, label="clear", **bare),
         Line2D([], [], marker="D", markersize=3.4, markerfacecolor="white", markeredgecolor=BLUE, color=BLUE,

@@ -9,13 +9,16 @@ from string import ascii_lowercase
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from greenup.errors import UserError
 from greenup.paper import maps
+from greenup.paper.dots import MANY, draw_dots
 from greenup.paper.style import OTHER, WIDTH, class_colours, new_figure, panel_title, readable, with_unit
 from greenup.randomness import generator
 from greenup.tasks.labels import SEPARATOR
@@ -29,7 +32,6 @@ TARGETS = 4
 Box = tuple[float, float, float, float]
 
 _PLACE = ("site_id", "season", "lon", "lat")
-_RASTER = 3_000  # from so many points on, they are stored as pixels in the PDF
 _TITLE, _TALLEST = 0.26, 2.3  # inches: above a map, and the tallest map
 _LINE = 0.125  # inches: a line of a legend
 
@@ -42,6 +44,7 @@ class _Panel:
     kind: str
     target: str
     title: str
+    simulated: bool
     lon: np.ndarray
     lat: np.ndarray
     values: np.ndarray
@@ -76,7 +79,7 @@ def draw_figA2(
     colours each image by its class, multilabel by how many classes it has, regression by its first `TARGETS` targets,
     each on a scale from the 2nd to the 98th percentile. Tasks named in ``simulated``, whose labels are invented, say so
     in their titles. Returns the figure and the numbers: task, kind, target, item (a class, a number of classes, or min,
-    p02, median, p98, max), value (of a percentile), images. Raises `UserError` when no task is given.
+    p02, median, p98, max), value (of a percentile), images, simulated. Raises `UserError` when no task is given.
     """
     panels = [
         p for task, table in tables.items() for p in _panels(task, table, kinds[task], is_simulated=task in simulated)
@@ -110,7 +113,7 @@ def _panels(task: str, table: pd.DataFrame, kind: str, *, is_simulated: bool) ->
         more = f", {TARGETS} of {len(targets)} targets" if len(targets) > TARGETS else ""
         return [
             _Panel(
-                *(task, kind, target, f"{task}: {with_unit(target)}, {size}{more}", lon, lat),
+                *(task, kind, target, f"{task}: {with_unit(target)}, {size}{more}", is_simulated, lon, lat),
                 *(table[target].to_numpy(float), pd.Series(dtype=int)),
             )
             for target in targets[:TARGETS]
@@ -119,10 +122,10 @@ def _panels(task: str, table: pd.DataFrame, kind: str, *, is_simulated: bool) ->
     if kind == "multilabel":
         number = labels.map(lambda text: len([c for c in text.split(SEPARATOR) if c])).to_numpy(float)
         title = f"{task}: classes an image, {size}"
-        return [_Panel(task, kind, "label", title, lon, lat, number, pd.Series(dtype=int))]
+        return [_Panel(task, kind, "label", title, is_simulated, lon, lat, number, pd.Series(dtype=int))]
     counts = labels.value_counts().rename_axis("label").reset_index(name="images")
     counts = counts.sort_values(["images", "label"], ascending=[False, True]).set_index("label")["images"]
-    return [_Panel(task, kind, "label", f"{task} ({size})", lon, lat, labels.to_numpy(object), counts)]
+    return [_Panel(task, kind, "label", f"{task} ({size})", is_simulated, lon, lat, labels.to_numpy(object), counts)]
 
 
 def _numbers(panel: _Panel) -> pd.DataFrame:
@@ -136,9 +139,8 @@ def _numbers(panel: _Panel) -> pd.DataFrame:
         at = np.percentile(panel.values, percents)
         rows = [(n, v, len(panel.values)) for n, v in zip(names, at, strict=True)]
     table = pd.DataFrame(rows, columns=["item", "value", "images"])
-    return table.assign(task=panel.task, kind=panel.kind, target=panel.target)[
-        ["task", "kind", "target", "item", "value", "images"]
-    ]
+    about = {"task": panel.task, "kind": panel.kind, "target": panel.target, "simulated": panel.simulated}
+    return table.assign(**about)[["task", "kind", "target", "item", "value", "images", "simulated"]]
 
 
 # -------------------------------------------------------------------------------------------------------------- page
@@ -180,18 +182,12 @@ def _page(panels: list[_Panel], frames: list[maps.MapFrame]) -> tuple[Figure, li
 def _draw_panel(figure: Figure, panel: _Panel, frame: maps.MapFrame, box: Box, foot: Box) -> None:
     axes = figure.add_axes(box)
     maps.draw_base(axes, frame)
-    about = {
-        "s": float(np.clip(4_000 / len(panel.lon), 0.35, 11)),
-        "linewidths": 0.2 if len(panel.lon) < 1_500 else 0.0,
-        "edgecolors": "#333333" if len(panel.lon) < 1_500 else "none",
-        "rasterized": len(panel.lon) >= _RASTER,
-        "zorder": 3,
-    }
-    x, y = frame.project(panel.lon, panel.lat)
+    points = frame.project(panel.lon, panel.lat)
     if len(panel.classes):
         colours = class_colours(panel.classes.index)
         shown = set(panel.classes.index[:CLASSES])
-        axes.scatter(x, y, c=[colours[v] if v in shown else OTHER for v in panel.values], **about)
+        of_class = {c: to_rgba(colours[c] if c in shown else OTHER) for c in panel.classes.index}
+        _draw_points(axes, *points, np.array([of_class[v] for v in panel.values]))
         dots = [
             Line2D([], [], color="none", marker="o", markersize=4, markerfacecolor=c, markeredgecolor="none", label=t)
             for t, c in panel.legend
@@ -215,13 +211,26 @@ def _draw_panel(figure: Figure, panel: _Panel, frame: maps.MapFrame, box: Box, f
         most = int(min(panel.values.max(), 8))
         colours = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.02, 1, most + 1)))
         norm = BoundaryNorm(np.arange(most + 2) - 0.5, most + 1)
-        drawn = axes.scatter(x, y, c=np.minimum(panel.values, most), cmap=colours, norm=norm, **about)
-        bar = figure.colorbar(drawn, cax=figure.add_axes(bar_box), orientation="horizontal", ticks=range(most + 1))
+        scale = ScalarMappable(norm, colours)
+        _draw_points(axes, *points, np.minimum(panel.values, most), scale)
+        bar = figure.colorbar(scale, cax=figure.add_axes(bar_box), orientation="horizontal", ticks=range(most + 1))
         if panel.values.max() > most:
             bar.set_ticks(list(range(most + 1)), labels=[*map(str, range(most)), f"≥ {most}"])
     else:
         low, high = np.percentile(panel.values, [2, 98])
-        drawn = axes.scatter(x, y, c=panel.values, cmap="viridis", vmin=low, vmax=high, **about)
-        bar = figure.colorbar(drawn, cax=figure.add_axes(bar_box), orientation="horizontal", extend="both")
+        scale = ScalarMappable(Normalize(low, high), "viridis")
+        _draw_points(axes, *points, panel.values, scale)
+        bar = figure.colorbar(scale, cax=figure.add_axes(bar_box), orientation="horizontal", extend="both")
         bar.locator = MaxNLocator(5)
     bar.outline.set_linewidth(0.4)
+
+
+def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray, c: np.ndarray, scale: ScalarMappable | None = None) -> None:
+    """Every point in its colour (n, 4), or that of its value on a scale (n,): a mark each, or one picture of many."""
+    size = float(np.clip(4_000 / len(x), 0.35, 11))
+    if len(x) >= MANY:
+        draw_dots(axes, x, y, c if scale is None else scale.to_rgba(c), size=size)
+        return
+    edge = {"linewidths": 0.2, "edgecolors": "#333333"} if len(x) < 1_500 else {"linewidths": 0.0}
+    colours = {} if scale is None else {"cmap": scale.cmap, "norm": scale.norm}
+    axes.scatter(x, y, s=size, c=c, zorder=3, **colours, **edge)

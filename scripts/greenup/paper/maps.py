@@ -221,7 +221,7 @@ def _draw_graticule(axes: Axes, frame: MapFrame) -> None:
         text = degrees(lat, "NS", step_lat)
         if frame.is_cap:
             at = np.ravel(frame.project([22.5], [lat]))
-            axes.annotate(text, at, xytext=(0, 0), ha="center", va="center", zorder=1.6, **{**label, "fontsize": 5})
+            axes.annotate(text, at, xytext=(0, 0), ha="center", va="center", zorder=1.6, **{**label, "fontsize": 5.5})
         elif not frame.is_world:
             axes.annotate(text, (x[0], y[0]), xytext=(-3, 0), ha="right", va="center", **label)
 

@@ -111,6 +111,6 @@ def _table(lines: list[str]) -> str:
         cells = re.split(r"(?<!\\)\|(?=(?:[^`]*`[^`]*`)*[^`]*$)", line.strip().strip("|"))
         return [inline(c.strip().replace("\\|", "|")) for c in cells]
 
-    head = "".join(f"<th>{c}</th>" for c in row(lines[0]))
+    head = "".join(f'<th scope="col">{c}</th>' for c in row(lines[0]))
     body = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row(line)) + "</tr>" for line in lines[2:])
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

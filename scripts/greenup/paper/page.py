@@ -33,6 +33,14 @@ def write_page(out: str | Path, template: str, page: dict[str, Any]) -> None:
     write_text(out, environment.get_template(template).render(page))
 
 
+def script(*names: str) -> str:
+    """Scripts of this folder as one function, in the order given, for a page that holds them."""
+    text = '(() => {\n"use strict";\n' + "\n".join(read_text(FOLDER / name) for name in names) + "})();\n"
+    if "</script" in text:
+        raise ValueError(f"one of {names} would end the script element that holds it")
+    return text
+
+
 def caption(name: str, *, simulated: bool, approximated: bool = False) -> str:
     """The caption of a figure or table as HTML, from the text that Snakemake's report uses; empty if it has none."""
     path = CAPTIONS / f"{name}.rst"

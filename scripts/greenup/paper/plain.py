@@ -35,6 +35,8 @@ class PlainTable:
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
     legend: str = ""
     numeric: tuple[int, ...] = ()
+    is_prose: bool = False
+    """Whether cells are sentences: the heads of rows then wrap too."""
 
     def __post_init__(self) -> None:
         for _, rows in self.groups:
@@ -104,7 +106,7 @@ def to_html(table: PlainTable) -> str:
         return f"<{tag}{number}{extra}>{html.escape(text)}</{tag}>"
 
     head = "".join(cell(i, c, "th", ' scope="col"') for i, c in enumerate(table.columns))
-    lines = ['<table class="plain">', f"<thead><tr>{head}</tr></thead>"]
+    lines = [f'<table class="plain{" prose" if table.is_prose else ""}">', f"<thead><tr>{head}</tr></thead>"]
     for title, rows in table.groups:
         lines.append("<tbody>")
         if title:

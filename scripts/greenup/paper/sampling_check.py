@@ -7,8 +7,6 @@ both), months of the four dates, and days between them.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,36 +25,17 @@ CITIES = 10_000
 REAL = "real"
 COLOURS = {REAL: BLUE, "rebuilt": VERMILION}
 
-_COLUMNS = ("site_id", "lon", "lat", "time")
 _KM_EDGES = np.concatenate([np.arange(0, 200, 2.0), [np.inf]])
-
-
-def read_reference(path: str | Path) -> pd.DataFrame:
-    """Real sites: site_id, lon, lat (degrees), time (UTC), one row an image, from Parquet or CSV.
-
-    Raises `UserError` naming file and column for a file that cannot be read, lacks a column, or has a site whose number
-    of images differs from the others'.
-    """
-    try:
-        table = pd.read_parquet(path) if Path(path).suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error})", f"give a table of {', '.join(_COLUMNS)}") from error
-    if lacking := [c for c in _COLUMNS if c not in table]:
-        raise UserError(f"{path}: column {lacking[0]!r} is missing", f"give a table of {', '.join(_COLUMNS)}")
-    table = table[list(_COLUMNS)].assign(time=pd.to_datetime(table["time"], utc=True))
-    counts = table["site_id"].value_counts()
-    if counts.empty or counts.min() != counts.max():
-        raise UserError(f"{path}: sites have unequal numbers of images", "give as many rows for every site")
-    return table.sort_values(["site_id", "time"], ignore_index=True)
 
 
 def compare(sites: pd.DataFrame, intervals: pd.DataFrame, reference: pd.DataFrame, data: SiteData) -> pd.DataFrame:
     """All histograms of the comparison: columns what, of, bin, real, rebuilt (shares that sum to 1 over the bins).
 
     ``sites``, ``intervals``: the rebuilt sampling (`SITES`, and the `INTERVALS` of a rule that places each date once);
-    its dates are the middles of the intervals. ``reference``: from `read_reference`. ``what`` is one of distance_km
-    (``bin`` the lower edge), land_cover, biome, month (``of`` the number of the date, 1 the earliest) and gap_days
-    (``of`` such as 1-2). Land cover and biome are looked up for both in ``data``.
+    its dates are the middles of the intervals. ``reference``: from
+    `greenup.paper.reference_sites.read_reference`. ``what`` is one of distance_km (``bin`` the lower edge),
+    land_cover, biome, month (``of`` the number of the date, 1 the earliest) and gap_days (``of`` such as 1-2). Land
+    cover and biome are looked up for both in ``data``.
     """
     real = add_attributes(reference.drop_duplicates("site_id")[["site_id", "lon", "lat"]].reset_index(drop=True), data)
     both = {REAL: real, "rebuilt": sites}

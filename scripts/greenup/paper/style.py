@@ -20,7 +20,7 @@ from greenup.schemas import SEASONS
 WIDTH = 7.2
 """Width of a full-page figure (inches): 183 mm, two columns of a journal."""
 
-DPI = 200
+DPI = 300
 """Resolution of the PNGs (dots per inch)."""
 
 # Okabe and Ito (2008), "Color universal design": told apart with every common kind of colour vision.
@@ -242,15 +242,16 @@ def note_below(figure: Figure, lines: Mapping[str, str]) -> None:
         )
 
 
-def save_figure(figure: Figure, data: pd.DataFrame, outputs: Outputs, *, simulated: bool) -> None:
+def save_figure(figure: Figure, data: pd.DataFrame, outputs: Outputs, *, simulated: bool | str) -> None:
     """Write ``outputs.png``, ``outputs.pdf`` and, with the numbers shown, ``outputs.csv``; then close the figure.
 
-    ``simulated`` adds a visible note to the figure and is a column of the numbers. The files hold no time and no
-    software version, so that the same data give the same bytes. Where ``outputs`` has a ``jpg``, a copy small enough
-    for a page of many figures is written too.
+    ``simulated`` adds a visible note to the figure, or its own words where only a part is, and is a column of the
+    numbers, unless these have one that tells row by row. The files hold no time and no software version, so that the
+    same data give the same bytes. Where ``outputs`` has a ``jpg``, a copy small enough for a page of many figures is
+    written too.
     """
     if simulated:
-        note_below(figure, {"simulated": SIMULATED_NOTE})
+        note_below(figure, {"simulated": simulated if isinstance(simulated, str) else SIMULATED_NOTE})
     with atomic_path(outputs.png) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
     if jpg := getattr(outputs, "jpg", None):
@@ -261,5 +262,6 @@ def save_figure(figure: Figure, data: pd.DataFrame, outputs: Outputs, *, simulat
         bare = {"Creator": None, "Producer": None, "CreationDate": None}
         figure.savefig(temporary, format="pdf", bbox_inches="tight", pad_inches=0.06, metadata=bare)
     with atomic_path(outputs.csv) as temporary:
-        data.assign(simulated=simulated).to_csv(temporary, index=False, float_format="%.6g")
+        rows = data if "simulated" in data else data.assign(simulated=bool(simulated))
+        rows.to_csv(temporary, index=False, float_format="%.6g")
     plt.close(figure)

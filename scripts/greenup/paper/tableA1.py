@@ -79,8 +79,11 @@ def _count(dates: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item", "sites", "median", "q25", "q75", "concentration"])
 
 
-def readable_table(table: pd.DataFrame) -> PlainTable:
-    """Table A-1 for readers: a column a dataset and hemisphere."""
+def readable_table(table: pd.DataFrame, published: pd.DataFrame | None = None) -> PlainTable:
+    """Table A-1 for readers: a column a dataset and hemisphere; last, what is printed in the paper.
+
+    ``published``: as `greenup.paper.published.read_dates` returns it.
+    """
     keys = list(dict.fromkeys(table[["dataset", "hemisphere"]].itertuples(index=False, name=None)))
     cells = table.set_index(["dataset", "hemisphere", "item"])
     causes = sorted({i for i in table["item"] if i.startswith("cause: ")})
@@ -94,6 +97,10 @@ def readable_table(table: pd.DataFrame) -> PlainTable:
     groups = [("", tuple(dates)), ("sites with", tuple(origins))]
     if why:
         groups.append(("sites without dates of their own, by cause", tuple(why)))
+    if published is not None:
+        texts = zip(published["name"], published["evi_crossing"], strict=True)
+        printed = tuple((name, crossing, *["–"] * len(keys)) for name, crossing in texts)
+        groups.append((f"as published: {published['source'].iloc[0]}", printed))
     legend = (
         "Circular median (quartiles) of the days of year of sites with dates of their own; EVI: enhanced vegetation "
         "index. A star marks dates spread so widely over the year (mean vector below 0.5) that a median says little."

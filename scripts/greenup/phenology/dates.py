@@ -113,7 +113,13 @@ def _read(
             curves = read_curves(phenology.file, sites, phenology.index)
             return _extracted(curves, phenology, False, f"Phenology: {phenology.file}.")
         case TablePhenology():
-            yearly = read_dates(phenology.file, sites, cycle=phenology.cycle, max_quality=phenology.max_quality)
+            yearly = read_dates(
+                phenology.file,
+                sites,
+                cycle=phenology.cycle,
+                max_quality=phenology.max_quality,
+                is_halfway=phenology.halfway,
+            )
             return _Found(yearly, False, f"Phenology: {phenology.file}.")
         case TilesPhenology():
             yearly = sample_tiles(

@@ -18,22 +18,35 @@ _MEND = (
     "none; names as in the product (Greenup_1) will do"
 )
 
+_HALFWAY = {"Maturity": "MidGreenup", "Senescence": "MidGreendown"}
+
 
 def read_dates(
-    file: str, sites: pd.DataFrame, *, cycle: Cycle = "first", max_quality: int | None = None
+    file: str,
+    sites: pd.DataFrame,
+    *,
+    cycle: Cycle = "first",
+    max_quality: int | None = None,
+    is_halfway: bool = False,
 ) -> pd.DataFrame:
     """The dates of ``sites`` in a CSV or Parquet table: site_id, year, greenup, maturity, senescence, dormancy (days
     since 1970-01-01, NaN where there is none).
 
     Columns are named as the product's layers, in any case. Cycle 1 may go without its suffix (Greenup or Greenup_1);
     cycle 2 is Greenup_2 and so on. ``max_quality`` needs QA_Overall, ``cycle: largest`` both cycles and their
-    EVI_Amplitude; see `mcd12q2.choose_cycle`. Rows of other places are left out. Raises `UserError` with file, row,
+    EVI_Amplitude; see `mcd12q2.choose_cycle`. ``is_halfway`` reads MidGreenup and MidGreendown, where EVI passes half
+    of its amplitude, as maturity and senescence. Rows of other places are left out. Raises `UserError` with file, row,
     column and value when a column is missing, a value is no day near its year, a site's year stands twice, or no row
     belongs to a site.
     """
     path = Path(file)
     table = _read(path)
-    columns = {layer: _column(table, layer, path) for layer in layers_of(cycle, max_quality)}
+    stand_in = _HALFWAY if is_halfway else {}
+    columns = {
+        layer: _column(table, f"{stand_in.get(name, name)}_{number}", path)
+        for layer in layers_of(cycle, max_quality)
+        for name, number in [split_layer(layer)]
+    }
     if "year" not in table:
         raise UserError(f"{path}: column 'year' is missing; the file has: {', '.join(table.columns)}", _MEND)
     year = numbers(table, "year", path, _MEND)
@@ -94,8 +107,12 @@ def _column(table: pd.DataFrame, layer: str, path: Path) -> str:
         raise UserError(f"{path}: columns {found[0]!r} and {found[1]!r} are the same layer", "keep one of them")
     if found:
         return found[0]
-    if name in DATE_LAYERS:
+    if name in _HALFWAY.values():
+        why = "phenology.halfway: true reads it; leave that out where the table has Maturity and Senescence"
+    elif name in DATE_LAYERS:
         why = f"the evi rule needs all four dates: {_MEND}"
+        if name in _HALFWAY:
+            why += "; a table with MidGreenup and MidGreendown instead is read with halfway: true"
     else:
         why = f"phenology.{'max_quality' if name == 'QA_Overall' else 'cycle: largest'} needs it"
     if number == 2:

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data._utils.signal_handling import _error_if_any_worker_fails
 
 from greenup.errors import UserError
 from greenup.pretrain.methods.base import Batch
@@ -116,14 +117,16 @@ def lost_worker(error: RuntimeError) -> UserError | None:
 
 class _DeathTold:
     """torch's handler of SIGCHLD raises a RuntimeError in the midst of whatever the training does; this one a
-    `UserError`."""
+    `UserError`. It asks for dead workers itself: torch sets its handler once a process, and another may replace it."""
 
     def __init__(self, handler: Any) -> None:
         self.handler = handler
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         try:
-            self.handler(signum, frame)
+            _error_if_any_worker_fails()
+            if callable(self.handler):
+                self.handler(signum, frame)
         except RuntimeError as error:
             if lost := lost_worker(error):
                 raise lost from error
@@ -132,7 +135,7 @@ class _DeathTold:
 
 def _translate_deaths() -> None:
     handler = signal.getsignal(signal.SIGCHLD)
-    if callable(handler) and not isinstance(handler, _DeathTold):
+    if not isinstance(handler, _DeathTold) and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, _DeathTold(handler))
 
 

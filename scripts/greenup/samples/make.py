@@ -24,6 +24,8 @@ from greenup.samples.tables import (
     convert_chelsa,
     convert_ecoregions,
     convert_fluxnet,
+    convert_mcd12q2,
+    convert_ssl4eco_labels,
     convert_ssl4eo_s12_sites,
 )
 from greenup.samples.worldcereal import convert_worldcereal
@@ -46,7 +48,9 @@ CONVERSIONS: dict[str, Convert] = {
     "boadella": convert_boadella,
     "s2_100k": convert_s2_100k,
     "fluxnet": convert_fluxnet,
+    "mcd12q2": convert_mcd12q2,
     "ssl4eo_s12_sites": convert_ssl4eo_s12_sites,
+    "ssl4eco_labels": convert_ssl4eco_labels,
     "ecoregions": convert_ecoregions,
     "chelsa_at_stations": convert_chelsa,
 }

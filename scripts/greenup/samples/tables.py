@@ -3,6 +3,7 @@ weather stations."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -48,6 +49,13 @@ def convert_ssl4eo_s12_sites(files: list[Path], out: Path) -> list[Point]:
     return []
 
 
+def convert_ssl4eco_labels(files: list[Path], out: Path) -> list[Point]:
+    """Label tables that SSL4Eco published, as they are."""
+    for file in files:
+        shutil.copyfile(file, out / file.name)
+    return []
+
+
 def convert_fluxnet(files: list[Path], out: Path) -> list[Point]:
     """Sixteen-day EVI of flux-tower sites: ``series.csv`` with site_id, date, evi, ndvi, SummaryQA, and the points.
 
@@ -72,6 +80,19 @@ def convert_fluxnet(files: list[Path], out: Path) -> list[Point]:
     table.to_csv(out / "series.csv", index=False)
     sites = pd.read_csv(by_name["sites"])
     return [Point(s.site, s.lon, s.lat, s.IGBPname) for s in sites.itertuples()]
+
+
+def convert_mcd12q2(files: list[Path], out: Path) -> list[Point]:
+    """MCD12Q2 at deciduous-forest sites: ``dates.csv`` with site_id, year, Greenup, MidGreenup, MidGreendown, Dormancy
+    (days since 1970-01-01, 32767 for none), and the points; the sample has no Maturity and no Senescence."""
+    by_name = {f.name.split(".")[0]: f for f in files}
+    table = pd.read_csv(by_name["mcd12q2_days_since_1970"])
+    names = ["Greenup", "MidGreenup", "MidGreendown", "Dormancy"]
+    dates = table[["sitename", "year", *(f"{n}_1" for n in names)]].set_axis(["site_id", "year", *names], axis=1)
+    dates.to_csv(out / "dates.csv", index=False)
+    sites = pd.read_csv(by_name["sites"])
+    kind = {"DB": "deciduous_broadleaf_forest", "DN": "deciduous_needleleaf_forest"}
+    return [Point(s.sitename, s.lon, s.lat, kind[s.igbp]) for s in sites.itertuples()]
 
 
 def convert_ecoregions(files: list[Path], out: Path) -> list[Point]:

@@ -99,4 +99,6 @@ def test_the_graph_shows_the_rules():
     # Labels and images of others.
     apart |= {"fetch_label_table", "list_image_set", "label_image_set", "embed_image_set", "detect_change"}
     apart |= {"submit_species"}
+    # A grid of models.
+    apart |= {"ablation_table"}
     assert shown == rules - apart | {"all"}

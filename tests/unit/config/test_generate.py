@@ -85,6 +85,8 @@ class TestDefaultYaml:
                 # The preset of the published method lies over the defaults of the code.
                 "models": {"my_model": loaded.models["my_model"].model_dump()},
                 "image_sets": {"my_images": {"kind": "eurosat"}},
+                # Shown with an example: without values on its axes there is no grid.
+                "ablation": loaded.ablation.model_dump(exclude_unset=True),
                 "tasks": {
                     "my_task": {
                         "dataset": "my_dataset",

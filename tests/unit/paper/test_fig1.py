@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 from greenup.errors import UserError
 from greenup.paper.fig1 import MANY, draw_fig1, land_cover_shares
-from greenup.paper.style import save_figure
+from greenup.paper.maps import frame_of
+from greenup.paper.style import land_cover_colour, save_figure
+from matplotlib.colors import to_hex
+
+from tests.unit.paper.looks import overlaps, smallest
 
 
 def sampling(covers, seed=0):
@@ -106,3 +110,23 @@ def test_hexagons_are_fewer_where_sites_are_few():
 def test_no_sampling_is_refused():
     with pytest.raises(UserError, match="fig1_datasets"):
         draw_fig1({})
+
+
+def test_points_lie_where_their_sites_do_in_the_colour_of_their_land_cover():
+    table = sampling(["cropland", "water"] * 10)
+    figure, _ = draw_fig1({"a": table, "b": table})
+    drawn = [c for axes in figure.axes for c in axes.collections if len(c.get_offsets()) == 20]
+    assert len(drawn) == 2
+    at = np.column_stack(frame_of(table["lon"], table["lat"]).project(table["lon"], table["lat"]))
+    assert np.asarray(drawn[0].get_offsets()) == pytest.approx(at)
+    expected = [land_cover_colour(c).lower() for c in table["land_cover"]]
+    assert [to_hex(c) for c in drawn[0].get_facecolors()] == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_its_texts_can_be_read_in_print(count):
+    covers = ["cropland", "cropland_natural_mosaic", "evergreen_needleleaf_forest", "barren"] * (MANY // 4)
+    tables = {f"sampling_{i}": sampling(covers, i) for i in range(count)}
+    figure, _ = draw_fig1(tables, {n: land(cropland=0.2, barren=0.8) for n in tables})
+    assert smallest(figure) >= 5.5
+    assert overlaps(figure) == []

@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 from greenup.errors import UserError
 from greenup.paper.fig2 import NUMBERS, choose_sites, draw_fig2, stretch_together
+from greenup.paper.maps import WORLD_FRAME
 from greenup.paper.style import save_figure
+
+from tests.unit.paper.looks import overlaps, smallest
 
 
 def draw(world, store, count=3, **changed):
@@ -185,3 +188,53 @@ class TestStretch:
         (got,) = stretch_together([np.zeros((3, 4, 4), np.uint16)], [np.zeros((4, 4), bool)])
         assert (got == np.float32(0.92)).all()
         assert stretch_together([], []) == []
+
+
+def years(figure):
+    """Axes of the curves, from the top."""
+    return [a for a in figure.axes if any(line.get_gid() == "calendar" for line in a.lines)]
+
+
+def test_curves_seasons_and_calendar_stand_where_the_numbers_say(world, store):
+    figure, data = draw(world, store)
+    panels = years(figure)
+    assert len(panels) == 3 == data["site_id"].nunique()
+    for axes, (_, part) in zip(panels, data.groupby("site_id", sort=False), strict=True):
+        assert axes.get_xlim() == (0, 365) and axes.get_ylim() == panels[0].get_ylim()
+        seen = part[(part["what"] == "observation") & part["clear"].fillna(False).astype(bool)]
+        dots = max((a for a in axes.lines if a.get_marker() == "."), key=lambda a: a.get_color() == "#222222")
+        assert sorted(dots.get_ydata()) == pytest.approx(sorted(seen["evi"]))
+        assert sorted(dots.get_xdata()) == pytest.approx(sorted(seen["day"]))
+        shades = [(p.get_gid(), p.get_x(), p.get_x() + p.get_width()) for p in axes.patches if p.get_gid()]
+        arcs = part.loc[part["what"] == "season", ["season", "day", "stop"]]
+        assert sorted(shades) == sorted(arcs.itertuples(index=False, name=None))
+        # Solstices and equinoxes: 20 March, 21 June, 22 September, 21 December, as days of the year from 0.
+        dashed = [line.get_xdata()[0] for line in axes.lines if line.get_gid() == "calendar"]
+        assert sorted(dashed) == pytest.approx([78, 171, 264, 354], abs=1)
+        triangles = next(c for c in axes.collections if len(c.get_offsets()))
+        taken = part.loc[part["what"] == "image", "day"]
+        assert sorted(triangles.get_offsets()[:, 0]) == pytest.approx(sorted(taken))
+
+
+def test_the_site_is_where_the_inset_says(world, store):
+    figure, data = draw(world, store)
+    insets = [a for a in figure.axes if any(line.get_marker() == "o" for line in a.lines)]
+    for axes, (_, part) in zip(insets, data.groupby("site_id", sort=False), strict=True):
+        dot = next(line for line in axes.lines if line.get_marker() == "o")
+        at = WORLD_FRAME.project(part["lon"].iloc[0], part["lat"].iloc[0])
+        assert np.ravel(dot.get_data()) == pytest.approx(at)
+
+
+def test_curves_are_a_and_images_are_b(world, store):
+    figure, _ = draw(world, store)
+    lettered = {t.get_text(): a for a in figure.axes for t in a.texts if t.get_text() in [*"abcdef"]}
+    assert set(lettered) == {"a", "b"}
+    assert lettered["a"] is years(figure)[0] and lettered["b"].images
+    assert lettered["a"].get_position().y0 == pytest.approx(lettered["b"].get_position().y0)
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_its_texts_can_be_read_in_print(world, store, count):
+    figure, _ = draw(world, store, count=count)
+    assert smallest(figure) >= 5.5
+    assert overlaps(figure) == []

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from greenup.phenology.doy import day_of_year, difference
 from greenup.phenology.fill import DATES
 from greenup.schemas import CURVES
 
+from tests.unit.paper.looks import overlaps, smallest
 from tests.unit.phenology.closed_forms import double_logistic, series, true_dates
 
 
@@ -127,3 +129,32 @@ def test_without_a_cycle_it_says_so(tables, outputs, kept):
 def test_the_index_is_named(tables):
     figure, _ = draw_figA1(*tables, index="ndvi")
     assert figure.axes[0].get_ylabel() == "NDVI"
+
+
+def test_what_is_drawn_are_the_numbers(tables):
+    figure, data = draw_figA1(*tables)
+    axes = figure.axes[0]
+    shades = {p.get_gid(): p for p in axes.patches if p.get_gid()}
+    date = data[data["what"] == "date"].set_index("name")["time"]
+    between = {"spring": DATES[:2], "summer": DATES[1:3], "autumn": DATES[2:]}
+    edges = {name: mdates.date2num(date[list(pair)]) for name, pair in between.items()}
+    for name, (start, stop) in edges.items():
+        assert [shades[name].get_x(), shades[name].get_x() + shades[name].get_width()] == pytest.approx([start, stop])
+    lines = {line.get_marker(): line for line in axes.lines if line.get_linestyle() == "None"}
+    seen = data[data["what"] == "observation"]
+    for marker, rows in (
+        ("x", seen[~seen["clear"].astype(bool) & ~seen["snow"].astype(bool)]),
+        ("D", seen[seen["snow"].astype(bool)]),
+    ):
+        assert sorted(lines[marker].get_ydata()) == pytest.approx(sorted(rows["value"]))
+    used = seen.loc[seen["clear"].astype(bool) | seen["snow"].astype(bool), "value"]
+    low, high = axes.get_ylim()
+    # Names of the seasons stand below the lowest observation.
+    assert low + 0.055 * (high - low) <= used.min() and high > data.loc[data["what"] == "curve", "value"].max()
+    assert {"spring", "summer", "autumn", "winter"} <= {t.get_text() for t in axes.texts}
+
+
+def test_its_texts_can_be_read_in_print(tables):
+    figure, _ = draw_figA1(*tables)
+    assert smallest(figure) >= 5.5
+    assert overlaps(figure) == []

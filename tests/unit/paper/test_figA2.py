@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from greenup.errors import UserError
+from greenup.paper.dots import MANY
 from greenup.paper.figA2 import CLASSES, TARGETS, draw_figA2
+from greenup.paper.maps import frame_of
 from greenup.paper.style import BIOME_COLOURS, OTHER, save_figure
 from matplotlib.colors import to_hex
+
+from tests.unit.paper.looks import overlaps, smallest
 
 
 def labels(n, seed=0, **columns):
@@ -97,3 +101,39 @@ def test_the_order_of_rows_does_not_matter(outputs):
 def test_no_task_is_refused():
     with pytest.raises(UserError, match="no task"):
         draw_figA2({}, {})
+
+
+def test_very_many_points_are_one_picture_with_the_same_colours():
+    table = labels(MANY, label=["tundra"] * (MANY // 2) + ["boreal_forest"] * (MANY - MANY // 2))
+    figure, _ = draw_figA2({"biomes": table}, {"biomes": "classification"})
+    (picture,) = [image for axes in figure.axes for image in axes.images]
+    assert points(figure) == []
+    shown = {to_hex(np.array(c) / 255) for c in np.unique(picture.get_array().reshape(-1, 4), axis=0) if c[3]}
+    assert shown == {BIOME_COLOURS["tundra"].lower(), BIOME_COLOURS["boreal_forest"].lower()}
+
+
+def test_points_lie_where_their_images_do():
+    table = labels(60, label=["tundra"] * 60)
+    figure, _ = draw_figA2({"biomes": table}, {"biomes": "classification"})
+    expected = np.column_stack(frame_of(table["lon"], table["lat"]).project(table["lon"], table["lat"]))
+    found = np.asarray(points(figure)[0].get_offsets())
+    assert found[np.lexsort(found.T)] == pytest.approx(expected[np.lexsort(expected.T)])
+
+
+def test_only_the_labels_that_are_invented_are_marked_so():
+    tables = {"real": labels(9, label=["tundra"] * 9), "invented": labels(9, label=["tundra"] * 9)}
+    figure, data = draw_figA2(tables, dict.fromkeys(tables, "classification"), ["invented"])
+    assert data.set_index("task")["simulated"].to_dict() == {"real": False, "invented": True}
+    assert [t for t in titles(figure) if "simulated" in t] == ["invented (n = 9, simulated)"]
+
+
+def test_its_texts_can_be_read_in_print():
+    tables = {
+        "biomes": labels(60, label=[*BIOME_COLOURS] * 4),
+        "climate": labels(60, **{f"long_name_of_target_{i}_mm": np.arange(60.0) * 1000 for i in range(4)}),
+        "arctic": labels(60, label=["tundra", "barren"] * 30).assign(lat=np.linspace(61, 80, 60)),
+    }
+    kinds = {"biomes": "classification", "climate": "regression", "arctic": "classification"}
+    figure, _ = draw_figA2(tables, kinds, ["climate"])
+    assert smallest(figure) >= 5.5
+    assert overlaps(figure) == []

@@ -6,7 +6,7 @@ from docutils.core import publish_parts
 from greenup.paper.markup import inline, markdown_to_html, rst_to_html
 from greenup.paper.page import CAPTIONS
 
-REAL = ("fig1", "table1", "coverage", "sampling_check", "workflow")
+REAL = ("fig1", "table1", "coverage", "sampling_check", "workflow", "errata", "table2")
 """Captions of what is real in every study."""
 
 
@@ -72,7 +72,7 @@ end"""
 
 
 def test_a_card():
-    head, body = "<tr><th>a</th><th>b</th></tr>", "<tr><td>1</td><td><code>x|y</code></td></tr>"
+    head, body = '<tr><th scope="col">a</th><th scope="col">b</th></tr>', "<tr><td>1</td><td><code>x|y</code></td></tr>"
     assert markdown_to_html(CARD).split("\n") == [
         "<h3>Title</h3>",
         "<blockquote><p><strong>Note</strong> on two lines.</p></blockquote>",

@@ -7,7 +7,8 @@ from greenup.config import load_study
 from greenup.config.load import LIBRARY
 from greenup.config.sites import UniformSites
 from greenup.errors import UserError
-from greenup.paper.sampling_check import compare, distance_of, draw_sampling_check, median_of, read_reference
+from greenup.paper.reference_sites import read_reference
+from greenup.paper.sampling_check import compare, distance_of, draw_sampling_check, median_of
 from greenup.phenology.seasons import place_seasons
 from greenup.samples.make import make_samples
 from greenup.sites.sample import sample_sites

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from greenup.paper.published import read_dates
 from greenup.paper.tableA1 import DATES, circular_quartiles, count_dates, readable_table
 from greenup.phenology.doy import YEAR, circular_median, difference
 from hypothesis import given, settings
@@ -85,6 +86,14 @@ def test_readers_see_days_and_months(tables):
     assert shown.groups[1][1][0] == ("dates of their own", "", "2", "2")
     assert [row[0] for row in shown.groups[2][1]] == ["no cycle", "no data"] and shown.groups[2][1][0][2:] == ("1", "0")
     assert shown.legend.startswith("Simulated dates")
+
+
+def test_what_is_printed_stands_in_a_group_of_its_own(tables):
+    shown = readable_table(count_dates(*tables), read_dates())
+    title, rows = shown.groups[-1]
+    assert title == "as published: Plekhanova et al. 2025, Table A-1"
+    assert rows[0] == ("Greenup", "first above 15 % of the segment's amplitude", "–", "–")
+    assert [r[0].lower() for r in rows] == list(DATES)
 
 
 def test_without_a_site_of_its_own_a_cell_is_empty_and_a_star_marks_spread(tables):

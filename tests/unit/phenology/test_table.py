@@ -178,3 +178,33 @@ def test_medians_of_real_dates_against_python_datetimes(mcd12q2, tmp_path):
         assert (got["years"] <= counted).all()
     # Quantiles (5, 50, 95 %) of greenup over all site-years, as measured when the table was taken over.
     assert got["greenup"].quantile([0.05, 0.5, 0.95]).tolist() == pytest.approx([90, 125, 139], abs=6)
+
+
+@pytest.mark.samples
+def test_half_of_the_amplitude_in_place_of_maturity_and_senescence(mcd12q2, tmp_path):
+    sites, table = mcd12q2
+    path = tmp_path / "real.csv"
+    table.head(500).to_csv(path, index=False)
+    got = read_dates(str(path), sites, is_halfway=True)
+    raw = table.head(500).replace(32767, np.nan)
+    for ours, theirs in zip(("greenup", "maturity", "senescence", "dormancy"), TAKEN, strict=True):
+        np.testing.assert_array_equal(got[ours], raw[f"{theirs}_1"].astype(float))
+
+
+TAKEN = ("Greenup", "MidGreenup", "MidGreendown", "Dormancy")
+
+
+def test_a_table_with_all_four_dates_is_not_read_half_way(tmp_path):
+    path = tmp_path / "dates.csv"
+    path.write_text(HEAD + "a,2001,11439,11460,11600,11620\n")
+    with pytest.raises(UserError, match=r"column 'MidGreenup' is missing") as error:
+        read_dates(str(path), SITES, is_halfway=True)
+    assert "leave that out" in error.value.mend
+
+
+def test_a_table_that_lacks_maturity_is_told_of_the_way_out(tmp_path):
+    path = tmp_path / "dates.csv"
+    path.write_text("site_id,year,Greenup,MidGreenup,MidGreendown,Dormancy\na,2001,1,2,3,4\n")
+    with pytest.raises(UserError, match="Maturity") as error:
+        read_dates(str(path), SITES)
+    assert "halfway: true" in error.value.mend

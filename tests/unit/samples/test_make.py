@@ -19,7 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
-NAMES = ("worldcereal", "boadella", "s2_100k", "fluxnet", "ssl4eo_s12_sites", "ecoregions")
+NAMES = (
+    *("worldcereal", "boadella", "s2_100k", "fluxnet", "mcd12q2"),
+    *("ssl4eo_s12_sites", "ecoregions", "chelsa_at_stations", "ssl4eco_labels"),
+)
 PLACES = ("00002806639B424A", "0000280849BAC91C")
 
 

@@ -76,3 +76,16 @@ def test_chelsa_stations_keep_their_climate(made, samples):
     )
     points = pd.read_csv(made / "chelsa_at_stations_points.csv", dtype={"site_id": str})
     assert points["site_id"].tolist() == table["site_id"].tolist()
+
+
+def test_mcd12q2_sites_keep_their_dates(made, samples):
+    table = pd.read_csv(made / "mcd12q2" / "dates.csv")
+    raw = pd.read_csv(samples / "mcd12q2_sites_2001_2018" / "mcd12q2_days_since_1970.csv.gz")
+    assert list(table.columns) == ["site_id", "year", "Greenup", "MidGreenup", "MidGreendown", "Dormancy"]
+    assert len(table) == len(raw) and (table["Dormancy"].to_numpy() == raw["Dormancy_1"].to_numpy()).all()
+    points = pd.read_csv(made / "mcd12q2_points.csv")
+    assert len(points) == 5000 and (points["lat"] < 0).sum() == 121
+    assert points["stratum"].value_counts().to_dict() == {
+        "deciduous_broadleaf_forest": 2500,
+        "deciduous_needleleaf_forest": 2500,
+    }

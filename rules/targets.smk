@@ -1,0 +1,58 @@
+# Every figure and every table is asked for by its name. Included last: it looks at the rules of all others.
+
+from greenup.places import portable
+
+for NAME, (FILE, LACKS) in plan.paper_targets.items():
+    REFUSED = [refusal(NAME, study.study, LACKS)] if LACKS else []
+    # A rule whose study has nothing for it would ask for files of a dataset called None.
+    for MAKER in [r for r in workflow.rules if REFUSED and FILE in r.output]:
+        MAKER.set_input(*REFUSED)
+    if not workflow.is_rule(NAME):
+
+        rule:
+            name:
+                NAME
+            input:
+                REFUSED or FILE,
+            localrule: True
+
+
+# Which code and which packages the jobs of this run are made with; Snakemake does not remember that.
+onstart:
+    from greenup.runs import note_run
+
+    note_run(R, deployment=workflow.deployment_settings.deployment_method)
+
+
+rule record_provenance:
+    input:
+        figures=list(plan.figures.values()),
+        tables=list(plan.tables.values()),
+    output:
+        provenance=plan.provenance,
+        inputs=f"{R}/paper/provenance_inputs.csv",
+        sources=f"{R}/paper/provenance_rows.csv",
+    log:
+        f"{R}/logs/record_provenance.log",
+    benchmark:
+        f"{R}/benchmarks/paper/record_provenance.tsv"
+    # Snakemake's own records lie where it runs.
+    localrule: True
+    conda:
+        "../envs/figures.yaml"
+    params:
+        figures=plan.figures,
+        tables=plan.tables,
+        seed=study.seed,
+        together=plan.called_together,
+        configfile=portable(str(workflow.configfiles[0])),
+    message:
+        "where every figure and table comes from"
+    script:
+        "../scripts/record_provenance.py"
+
+
+rule provenance:
+    input:
+        plan.provenance,
+    localrule: True
