@@ -4,7 +4,6 @@ such tables were made of. Imports nothing heavy: every job plans anew.
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -13,6 +12,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from greenup.errors import UserError
+from greenup.listing import read_rows
 
 TABLE = Path(__file__).resolve().parents[3] / "config" / "label_tables.csv"
 """One row a file; the columns are the fields of `LabelTable`."""
@@ -154,19 +154,11 @@ def legend_path(name: str) -> Path:
 @lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, LabelTable]:
     names = [f.name for f in fields(LabelTable)]
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            rows = list(reader)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})", f"mend the path in {TABLE_VARIABLE}") from None
-    if missing := [c for c in names if c not in (reader.fieldnames or ())]:
-        raise UserError(f"{path}: column {missing[0]!r} is missing", f"the columns are {', '.join(names)}")
     found: dict[str, LabelTable] = {}
-    for line, row in enumerate(rows, start=2):
-        table = _row({c: (row[c] or "").strip() for c in names}, f"{path}, line {line}")
+    for where, row in read_rows(path, names, TABLE_VARIABLE):
+        table = _row(row, where)
         if table.name in found or table.file in {t.file for t in found.values()}:
-            raise UserError(f"{path}, line {line}: name {table.name!r} or file {table.file!r} is taken", "write others")
+            raise UserError(f"{where}: name {table.name!r} or file {table.file!r} is taken", "write others")
         found[table.name] = table
     return found
 

@@ -11,22 +11,8 @@ from greenup.bands import SECO_ECO
 from greenup.config.block import Block, Channels
 from greenup.config.given import RELEASED_BACKBONES, FeaturesMethod, FolderMethod, model_of_folder
 from greenup.config.methods import VIT_METHODS, BandStatisticsMethod, Method, PublishedMethod
-from greenup.config.weights import weights_named
+from greenup.config.weights import InputScale, weights_named
 from greenup.errors import UserError
-
-InputScale = Literal[
-    "standardise",
-    "reflectance",
-    "published_255",
-    "reflectance_8bit",
-    "rgb_quantiles_imagenet",
-    "two_sigma",
-    "two_sigma_bigearthnet",
-    "two_sigma_fmow",
-    "satlas",
-    "dofa",
-]
-"""Names of the input scales; see `greenup.pretrain.scales.scale_of`."""
 
 
 class Model(Block):

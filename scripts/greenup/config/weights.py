@@ -5,16 +5,30 @@ Imports nothing heavy: every job plans anew.
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from greenup.bands import PRODUCTS, check_bands, sources_of
 from greenup.errors import UserError
+from greenup.listing import read_rows
+
+InputScale = Literal[
+    "standardise",
+    "reflectance",
+    "published_255",
+    "reflectance_8bit",
+    "rgb_quantiles_imagenet",
+    "two_sigma",
+    "two_sigma_bigearthnet",
+    "two_sigma_fmow",
+    "satlas",
+    "dofa",
+]
+"""Names of the input scales; see `greenup.pretrain.scales.scale_of`."""
 
 TABLE = Path(__file__).resolve().parents[3] / "config" / "weights.csv"
 """One row a file; the columns are the fields of `ReleasedWeights`."""
@@ -126,17 +140,8 @@ _CHOICES = {
     ),
     "product": tuple(PRODUCTS),
     "reader": READERS,
-    "input_scale": (
-        "reflectance",
-        "published_255",
-        "reflectance_8bit",
-        "rgb_quantiles_imagenet",
-        "two_sigma",
-        "two_sigma_bigearthnet",
-        "two_sigma_fmow",
-        "satlas",
-        "dofa",
-    ),
+    # Statistics of a dataset of one's own are in no table.
+    "input_scale": tuple(scale for scale in get_args(InputScale) if scale != "standardise"),
 }
 
 
@@ -166,19 +171,11 @@ def fetchable(path: str | Path) -> ReleasedWeights | None:
 @lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, ReleasedWeights]:
     columns = [f.name for f in fields(ReleasedWeights)]
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            rows = list(reader)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})", f"mend the path in {TABLE_VARIABLE}") from None
-    if missing := [c for c in columns if c not in (reader.fieldnames or ())]:
-        raise UserError(f"{path}: column {missing[0]!r} is missing", f"the columns are {', '.join(columns)}")
     found: dict[str, ReleasedWeights] = {}
-    for line, row in enumerate(rows, start=2):
-        weights = _row({c: (row[c] or "").strip() for c in columns}, f"{path}, line {line}")
+    for where, row in read_rows(path, columns, TABLE_VARIABLE):
+        weights = _row(row, where)
         if weights.name in found:
-            raise UserError(f"{path}, line {line}: name {weights.name!r} is taken", "write another")
+            raise UserError(f"{where}: name {weights.name!r} is taken", "write another")
         found[weights.name] = weights
     return found
 

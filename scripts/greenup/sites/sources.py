@@ -6,7 +6,6 @@ every job plans anew.
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from greenup.config.explain import nearest
 from greenup.config.sites import Sources
 from greenup.errors import UserError
+from greenup.listing import read_rows
 
 TABLE = Path(__file__).resolve().parents[3] / "config" / "sources.csv"
 """One row a file that can be fetched; the columns are the fields of `SourceFile`."""
@@ -107,18 +107,9 @@ def known() -> dict[str, SourceFile]:
 @lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, SourceFile]:
     columns = [f.name for f in fields(SourceFile)]
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            rows = list(reader)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})", f"mend the path in {TABLE_VARIABLE}") from None
-    if missing := [c for c in columns if c not in (reader.fieldnames or ())]:
-        raise UserError(f"{path}: column {missing[0]!r} is missing", f"the columns are {', '.join(columns)}")
     found: dict[str, SourceFile] = {}
-    for line, row in enumerate(rows, start=2):
-        file = SourceFile(**{c: (row[c] or "").strip() for c in columns})
-        where = f"{path}, line {line}"
+    for where, row in read_rows(path, columns, TABLE_VARIABLE):
+        file = SourceFile(**row)
         if file.source not in KINDS:
             raise UserError(f"{where}: source {file.source!r} is no key of `sources:`", nearest(file.source, KINDS))
         if not file.name or file.name == PACKAGED or file.name in found or not file.name.replace("_", "").isalnum():
