@@ -171,18 +171,35 @@ class _Trainer:
         self.batch_x = torch.empty(self.batch, data.shape[1], dtype=data.dtype)
         self.active = np.arange(len(train))
         first = [initial_layer(seed, f, folds.columns, data.shape[1]) for f in range(len(train))]
-        self._hold(torch.from_numpy(np.stack(first)).to(data.dtype))
+        self._hold(torch.from_numpy(np.stack(first)).to(data.dtype), together=len(train))
         self.best = self._layers()
         self.best_loss = np.full(len(train), np.inf)
         self.best_epoch, self.epochs = np.zeros(len(train), dtype=np.int64), np.zeros(len(train), dtype=np.int64)
 
-    def _hold(self, layers: torch.Tensor) -> None:
-        """Take layers (F, C, D + 1; bias last) as the parameters of a new optimiser."""
+    def _hold(self, layers: torch.Tensor, together: int) -> None:
+        """Take layers (F, C, D + 1; bias last) as the parameters of a new optimiser, ``together`` folds in a tensor."""
+        self.together = together
         self.weight, self.bias = layers[..., :-1].contiguous(), layers[..., -1].contiguous()
-        self.parameters = [p for pair in zip(self.weight, self.bias, strict=True) for p in pair]
+        self.parameters = [
+            p for pair in zip(*(t.split(together) for t in (self.weight, self.bias)), strict=True) for p in pair
+        ]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=self.protocol.lr, weight_decay=self.weight_decay, fused=True
         )
+
+    def _go_on(self, folds: np.ndarray, together: int) -> None:
+        """Go on with some folds (int (G,)), ``together`` in a tensor: weights and AdamW state stay as they are."""
+        was, states = self.together, [self.optimizer.state.get(p, {}) for p in self.parameters]
+        folds = torch.from_numpy(folds)
+        self._hold(self._layers()[folds], together)
+        for part, held in enumerate(folds.split(together)):
+            # Tensors only ever get smaller: the folds of a new one were in one tensor before.
+            first, within = int(held[0]) // was, held % was
+            for p in (0, 1):
+                self.optimizer.state[self.parameters[2 * part + p]] = {
+                    name: value[within] if value.ndim else value.clone()
+                    for name, value in states[2 * first + p].items()
+                }
 
     def _layers(self) -> torch.Tensor:
         return torch.cat([self.weight, self.bias[..., None]], dim=-1)
@@ -224,11 +241,7 @@ class _Trainer:
     def _keep(self, going: np.ndarray) -> None:
         """Drop the folds that have stopped from everything that is computed; the others keep their AdamW state."""
         self.active, self.folds = self.active[going], self.folds.only(going)
-        old, kept = self.optimizer, [p for p, goes in zip(self.parameters, np.repeat(going, 2), strict=True) if goes]
-        self._hold(self._layers()[torch.from_numpy(going)])
-        for new, was in zip(self.parameters, kept, strict=True):
-            if was in old.state:
-                self.optimizer.state[new] = old.state[was]
+        self._go_on(np.flatnonzero(going), min(self.together, int(going.sum())))
 
     def _step(self, rows: torch.Tensor) -> None:
         """One AdamW step of every fold that has train images among these rows."""
@@ -238,7 +251,7 @@ class _Trainer:
         bias = self.bias - (weight @ folds.centre.mT)[..., 0]
         shape = self.bias.shape
         z = torch.addmm(bias.view(-1, 1), weight.view(-1, x.shape[1]), x.T).view(*shape, -1)
-        mask = folds.mask[:, rows]
+        mask = folds.mask.index_select(1, rows)
         n = mask.sum(1)
         # Gradient of the mean loss over the fold's images of this batch, by the fold's outputs (F, C, B).
         slope = out.gradient(folds.kind, z, folds.targets(rows), self.positive_weight)
@@ -246,10 +259,14 @@ class _Trainer:
         summed = slope.sum(-1)
         by_weight = (slope.view(-1, len(rows)) @ x).view(self.weight.shape)
         by_weight.baddbmm_(summed[..., None], folds.centre, alpha=-1).mul_(folds.inverse)
-        # A fold without an image here takes no step: no decay, no moment.
-        for i, present in enumerate((n > 0).tolist()):
-            self.parameters[2 * i].grad = by_weight[i] if present else None
-            self.parameters[2 * i + 1].grad = summed[i] if present else None
+        # A fold without an image here takes no step: no decay, no moment. AdamW counts the steps of a tensor.
+        present = n > 0
+        if self.together > 1 and not present.all():
+            self._go_on(np.arange(len(present)), together=1)
+        split = [g.split(self.together) for g in (by_weight, summed)]
+        for i, takes_part in enumerate(present[:: self.together].tolist()):
+            for p in (0, 1):
+                self.parameters[2 * i + p].grad = split[p][i] if takes_part else None
         self.optimizer.step()
 
     def _val_loss(self) -> np.ndarray:
