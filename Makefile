@@ -7,12 +7,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --profile profiles/demo
 
-.PHONY: help install demo paper test real lint lock clean
+.PHONY: help install demo paper test test-cluster real lint lock clean
 
 help:
 	@echo "make demo                   the whole path on the miniature Earth, to results/demo/report.html"
 	@echo "make paper                  every figure and table of the papers that the demo can make, and where each comes from"
 	@echo "make test                   the tests"
+	@echo "make test-cluster           the tests on a real Slurm of two nodes on this machine (root; installs Debian's packages)"
 	@echo "make real SAMPLES=<folder>  the same workflow on samples of real Sentinel-2 time series"
 	@echo "make lint                   ruff, snakefmt, snakemake --lint"
 	@echo "make lock                   requirements.lock again from pyproject.toml"
@@ -46,6 +47,18 @@ paper: install
 test: install
 	@python -m pytest -n 2 tests/unit
 	@python -m pytest tests/workflow
+
+# A Slurm that is there already is not touched: the tests start their own, which other processes do not see.
+SLURM := slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
+test-cluster: install
+	@for PROGRAM in slurmctld slurmd munged sbatch; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$PROGRAM >/dev/null || LACKS=1; \
+	done; \
+	if [ -n "$$LACKS" ]; then \
+	  echo "Installing Debian's Slurm"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SLURM); \
+	fi
+	@GREENUP_REQUIRE_SLURM=1 python -m pytest tests/cluster
 
 SAMPLES ?=
 real: install

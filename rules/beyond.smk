@@ -83,7 +83,7 @@ rule season_fit_table:
 
 rule sampling_effect:
     input:
-        **plan.effect_scores,
+        unpack(lambda w: plan.effect_scores),
     output:
         csv=report(
             f"{R}/paper/tables/sampling_effect.csv",
@@ -112,7 +112,7 @@ rule sampling_effect:
 
 rule ablation_table:
     input:
-        plan.ablated,
+        lambda w: plan.ablated,
     output:
         csv=report(
             f"{R}/paper/tables/ablation_table.csv",

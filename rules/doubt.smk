@@ -76,8 +76,8 @@ rule comparisons_table:
 rule leakage_table:
     input:
         leakage=plan.leakage,
-        scores=[p for (t, _), models in plan.audits.items() for p in plan.judged([t], models)["scores"]],
-        predictions=[p for (t, _), models in plan.audits.items() for p in plan.judged([t], models)["predictions"]],
+        scores=lambda w: plan.audited["scores"],
+        predictions=lambda w: plan.audited["predictions"],
     output:
         csv=report(
             f"{R}/paper/tables/leakage.csv",

@@ -3,7 +3,7 @@
 
 rule errata:
     input:
-        recorded=workflow.source_path("../config/errata_measured.csv"),
+        recorded=shipped("config/errata_measured.csv"),
         ssl4eo_sites=study.paper.errata_samples.ssl4eo_sites or [],
         label_tables=study.paper.errata_samples.label_tables,
     output:

@@ -56,6 +56,5 @@ rule run_probe:
 
 rule evaluate:
     input:
-        plan.embeddings,
-        plan.probes,
-        plan.finetuned,
+        lambda w: plan.embeddings,
+        lambda w: plan.scored,

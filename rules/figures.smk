@@ -64,9 +64,9 @@ rule fig3:
     input:
         results=f"{R}/paper/tables/results.csv",
         published=[
-            workflow.source_path("../config/published/results.csv"),
-            workflow.source_path("../config/published/tables.csv"),
-            workflow.source_path("../config/published/names.yaml"),
+            shipped("config/published/results.csv"),
+            shipped("config/published/tables.csv"),
+            shipped("config/published/names.yaml"),
             *([study.paper.published_names] if study.paper.published_names else []),
         ],
     output:
@@ -184,7 +184,7 @@ rule cycles_figure:
 
 rule figA2:
     input:
-        [f"{R}/tasks/{t}/labels.parquet" for t in study.evaluated_tasks],
+        [f"{R}/tasks/{t}/labels.parquet" for t in plan.mapped_tasks],
     output:
         png=report(
             f"{R}/paper/figures/figA2.png",
@@ -202,8 +202,8 @@ rule figA2:
     conda:
         "../envs/figures.yaml"
     params:
-        kinds={t: plan.task(t).kind for t in study.evaluated_tasks},
-        simulated=[t for t in study.evaluated_tasks if isinstance(plan.task(t).labels, MiniatureLabels)],
+        kinds={t: plan.task(t).kind for t in plan.mapped_tasks},
+        simulated=[t for t in plan.mapped_tasks if isinstance(plan.task(t).labels, MiniatureLabels)],
     message:
         "Figure A-2"
     script:

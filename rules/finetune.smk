@@ -32,8 +32,9 @@ rule finetune_model:
         work=lambda w: f"{R}/work/finetune/{w.model}/{w.task}/{w.folds}",
     message:
         "fine-tuning of {wildcards.model} on {wildcards.task} ({wildcards.folds} folds)"
+    # In place of the shell, which would die of a signal before the training has saved.
     shell:
-        'python "$SCRIPTS"/finetune_model.py --model {wildcards.model} --task {wildcards.task} --kind {wildcards.folds}'
+        'exec python "$SCRIPTS"/finetune_model.py --model {wildcards.model} --task {wildcards.task} --kind {wildcards.folds}'
         " --model-folder {params.folder:q} --settings {params.task:q} --protocol {params.protocol:q}"
         " --images {params.images:q} --labels {input.labels:q} --folds {input.folds:q} --count {params.fold_count}"
         ' --seed {params.seed} --threads {threads} --runtime "$RUNTIME" --work {params.work:q} --log {log:q}'

@@ -1,6 +1,6 @@
 # The report, and all that stands in it.
 
-from os.path import relpath
+from greenup.places import portable
 
 
 # What the map of the report shows of a dataset: pixels only of the sites on its contact sheet.
@@ -43,10 +43,11 @@ rule write_report:
     conda:
         "../envs/figures.yaml"
     params:
-        study=plan.settings(study),
+        # Keys that change only the speed change no page.
+        study={k: v for k, v in plan.settings(study).items() if k != "runtime"},
         targets=STAGES,
         lacking={name: lack for name, (_, lack) in plan.paper_targets.items() if lack},
-        configfile=relpath(str(workflow.configfiles[0])),
+        configfile=portable(str(workflow.configfiles[0])),
     message:
         "report"
     script:

@@ -127,7 +127,7 @@ rule write_layout:
 
 rule patches:
     input:
-        plan.patches_wanted,
+        lambda w: plan.patches_wanted,
 
 
 # Check every checksum of the patches on disk, and what tables and pixel files say against each other.

@@ -73,10 +73,13 @@ rule pretrain_model:
         model=lambda w: plan.json(plan.model(w.model)),
         seed=lambda w: plan.model_seed(w.model),
         work=lambda w: f"{R}/work/pretrain/{w.model}",
+        # Snakemake does not remember parameters made of resources, so another number of processes reruns nothing.
+        launcher=told(lambda w, resources, threads: plan.launcher(w.model, resources, threads)),
     message:
         "model {wildcards.model}"
+    # In place of the shell, which would die of a signal before the training has saved.
     shell:
-        'python "$SCRIPTS"/pretrain_model.py --name {wildcards.model} --model {params.model:q}'
+        'exec {params.launcher}python "$SCRIPTS"/pretrain_model.py --name {wildcards.model} --model {params.model:q}'
         " --index {input.index:q} --statistics {input.statistics:q} --seed {params.seed} --threads {threads}"
         ' --runtime "$RUNTIME" --work {params.work:q} --out-weights {output.weights:q} --log {log:q}'
 

@@ -27,6 +27,7 @@ rule choose_scenes:
         ' --runtime "$RUNTIME" --out {output:q} --log {log:q}'
 
 
+# Thousands of files, and in what follows too: named by a function, which the many jobs that plan anew never call.
 rule scenes:
     input:
-        [plan.shard_files(d, "scenes/{dataset}/{shard}.parquet") for d in plan.used],
+        lambda w: [f for d in plan.used for f in plan.shard_files(d, "scenes/{dataset}/{shard}.parquet")],

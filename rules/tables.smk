@@ -6,7 +6,7 @@ from greenup.config.published import result_tables
 rule table1:
     input:
         sites=[f"{R}/sites/{d}.parquet" for d in study.datasets],
-        published=workflow.source_path("../config/published/table1.csv"),
+        published=shipped("config/published/table1.csv"),
     output:
         csv=report(
             f"{R}/paper/tables/table1.csv",
@@ -37,7 +37,7 @@ rule table1:
 
 rule table2:
     input:
-        published=workflow.source_path("../config/published/table2.csv"),
+        published=shipped("config/published/table2.csv"),
     output:
         csv=report(
             f"{R}/paper/tables/table2.csv",
@@ -67,9 +67,9 @@ rule table2:
 rule paper_table:
     input:
         unpack(lambda w: plan.result_table_inputs(w.table)),
-        numbers=workflow.source_path("../config/published/results.csv"),
-        sources=workflow.source_path("../config/published/tables.csv"),
-        names=[workflow.source_path("../config/published/names.yaml"), *plan.own_names],
+        numbers=shipped("config/published/results.csv"),
+        sources=shipped("config/published/tables.csv"),
+        names=[shipped("config/published/names.yaml"), *plan.own_names],
     output:
         csv=report(
             f"{R}/paper/tables/{{table}}.csv",
@@ -103,7 +103,7 @@ rule tableA1:
     input:
         sites=[f"{R}/sites/{d}.parquet" for d in plan.dated],
         phenology=[f"{R}/phenology/{d}.parquet" for d in plan.dated],
-        published=workflow.source_path("../config/published/tableA1.csv"),
+        published=shipped("config/published/tableA1.csv"),
     output:
         csv=report(
             f"{R}/paper/tables/tableA1.csv",
@@ -131,7 +131,7 @@ rule tableA1:
 
 rule results_table:
     input:
-        probes=plan.scored,
+        probes=lambda w: plan.scored,
         doubt=plan.doubts["doubt"],
     output:
         csv=report(
@@ -161,7 +161,7 @@ rule results_table:
 
 rule learning_table:
     input:
-        probes=plan.probes,
+        probes=lambda w: plan.probes,
         curves=[f"{R}/models/{m}/curves.csv" for m in plan.trained_models],
     output:
         csv=report(

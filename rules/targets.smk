@@ -17,11 +17,38 @@ for NAME, (FILE, LACKS) in plan.paper_targets.items():
             localrule: True
 
 
-# Which code and which packages the jobs of this run are made with; Snakemake does not remember that.
+# Which code and which packages the jobs of this run are made with; Snakemake does not remember that. A run that makes
+# nothing (`status`, `plan`) is not noted. Nor has it locked anything, and it must give nothing back: with its own locks
+# Snakemake would remove those of a run beside it.
 onstart:
-    from greenup.runs import note_run
+    if any(job.output for job in workflow.dag.needrun_jobs()):
+        from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
+        from greenup.cluster.orphans import end_orphans
+        from greenup.runs import note_run
 
-    note_run(R, deployment=workflow.deployment_settings.deployment_method)
+        # A run that was killed has left its jobs in the queue; they would write beside those of this one.
+        try:
+            ended = end_orphans(
+                encode_target_jobs_cli_args(
+                    [spec for job in workflow.dag.needrun_jobs() for spec in job.get_target_spec()]
+                ),
+                study={
+                    "--configfiles": [str(path) for path in workflow.overwrite_configfiles],
+                    "--config": workflow.config_settings.config_args or [],
+                },
+                folder=workflow.workdir_init,
+                on_cluster=not workflow.local_exec,
+            )
+        except UserError as error:
+            raise WorkflowError(str(error))
+        if ended:
+            print(
+                f"{ended} jobs of an earlier run were still in the queue: cancelled, what they saved is kept",
+                file=sys.stderr,
+            )
+        note_run(R, deployment=workflow.deployment_settings.deployment_method)
+    else:
+        workflow.persistence.unlock = workflow.persistence.noop
 
 
 rule record_provenance:

@@ -18,3 +18,14 @@ def portable(path: str | Path, folder: Path | None = None, repository: Path = RE
         if whole.is_relative_to(base):
             return whole.relative_to(base).as_posix()
     return whole.name
+
+
+def shipped(path: str, folder: Path | None = None, repository: Path = REPOSITORY) -> str:
+    """A file of the checkout as an input of a rule: relative to ``folder`` (default: the working directory) where it
+    lies below that, so that a checkout can be moved with its results.
+
+    Snakemake then knows it by its content. (``workflow.source_path`` copies it to another place in every run, and a
+    new time stamp alone would make again what was made of it.)
+    """
+    whole, base = repository / path, folder or Path.cwd()
+    return str(whole.relative_to(base) if whole.is_relative_to(base) else whole)

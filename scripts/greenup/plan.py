@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -22,6 +25,7 @@ from greenup.plan_image_sets import ImageSetPlan
 from greenup.plan_paper import PaperPlan
 from greenup.plan_published import PublishedPlan
 from greenup.plan_sites import SitesPlan
+from greenup.pretrain.processes import launcher
 from greenup.sites import sources
 
 STAGES = ("sites", "phenology", "scenes", "patches", "pretrain", "tasks", "evaluate", "paper")
@@ -48,6 +52,10 @@ class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan, BeyondPlan, PaperPl
         seed = self.model(name).seed
         return self.study.seed if seed is None else seed
 
+    def launcher(self, name: str, resources: Mapping[str, Any], threads: int) -> str:
+        """What starts the processes that train a model, by its job's resources (see `greenup.pretrain.processes`)."""
+        return launcher(name, self.model(name), resources, threads, self.study.runtime)
+
     def task(self, name: str) -> Task:
         return self.study.tasks[name]
 
@@ -66,12 +74,12 @@ class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan, BeyondPlan, PaperPl
         return "set -euo pipefail; " + text.replace("{", "{{").replace("}", "}}") + " "
 
     # ----------------------------------------------------------------------------------------------- datasets
-    @property
+    @cached_property
     def imaged(self) -> list[str]:
         """Datasets that have images."""
         return [n for n, d in self.study.datasets.items() if d.imagery is not None]
 
-    @property
+    @cached_property
     def used(self) -> list[str]:
         """Datasets whose images a model, a task, Figure 2 or ``evaluation.embed`` asks for; the others are only drawn.
 
@@ -123,7 +131,7 @@ class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan, BeyondPlan, PaperPl
             return json.dumps({"size_px": 1, "native_m": (10,)})
         return json.dumps({"size_px": patches.size_px, "native_m": native_resolutions(patches.bands)})
 
-    @property
+    @cached_property
     def phenology(self) -> list[str]:
         return [n for n, d in self.study.datasets.items() if d.phenology is not None]
 
@@ -147,7 +155,7 @@ class Plan(SitesPlan, EvaluatePlan, ImageSetPlan, DoubtPlan, BeyondPlan, PaperPl
         wanted = [path for d, path in indexes if not (d in aside and Path(path).is_file())]
         return wanted + [f for d in self.used for f in self.shard_files(d, "patches/{dataset}/{shard}.h5")]
 
-    @property
+    @cached_property
     def patches_configured(self) -> str:
         """What `verify` holds the shards of each dataset against, as JSON."""
         return json.dumps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cached_property
 
 from greenup.config import Study
 from greenup.config.phenology import TablePhenology
@@ -33,13 +33,13 @@ class BeyondPlan:
         phenology = self.study.datasets[dataset].phenology
         return isinstance(phenology, TablePhenology) and phenology.halfway
 
-    @property
+    @cached_property
     def season_fits(self) -> list[str]:
         """Summaries of the season fit, one a dataset whose dates are the truth."""
         return [f"{self.root}/season_fit/{d}.summary.parquet" for d in self.study.paper.season_fit.datasets]
 
     # ------------------------------------------------------------------------------------- effect of the sampling
-    @property
+    @cached_property
     def effect_sides(self) -> dict[str, list[str]]:
         """The two compared models by the names of their trainings -> trainings; empty where nothing is compared."""
         pair = self.study.paper.sampling_effect
@@ -48,18 +48,18 @@ class BeyondPlan:
         together = self.called_together
         return {together[name]: [m for m, t in together.items() if t == together[name]] for name in pair}
 
-    @property
+    @cached_property
     def effect_scores(self) -> dict[str, list[str]]:
         """Scores of the two sides on every task that both are judged on, and the bootstraps of those tasks."""
         models = [m for side in self.effect_sides.values() for m in side]
-        scores = [p for p in self.scored if Path(p).parts[-3] in models]
-        tasks = dict.fromkeys(Path(p).parts[-2] for p in scores)
+        scores = [p for m, _, p in self.cells if m in models]
+        tasks = dict.fromkeys(t for m, t, _ in self.cells if m in models)
         return {"scores": scores, "doubt": [f"{self.root}/comparisons/{t}.doubt.parquet" for t in tasks]}
 
     # --------------------------------------------------------------------------------------------------- ablation
-    @property
+    @cached_property
     def ablated(self) -> list[str]:
         """Scores of the models of the ablation's grid."""
         grid = self.study.ablation
         models = {c.model for c in grid.cells} if grid is not None else set()
-        return [p for p in self.scored if Path(p).parts[-3] in models]
+        return [p for m, _, p in self.cells if m in models]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from greenup.config import Study
@@ -18,25 +19,29 @@ class DoubtPlan:
     study: Study
     root: str
 
-    @property
+    @cached_property
     def scored(self) -> list[str]:
         """Scores of every cell: probes, change detection, and fine-tuned networks."""
         return [*self.probes, *self.finetuned]
 
-    @property
+    @cached_property
+    def cells(self) -> list[tuple[str, str, str]]:
+        """(model, task, scores) of every cell. Taken apart once: a study of all papers has thousands of them, and every
+        job plans anew."""
+        return [(*Path(p).parts[-3:-1], p) for p in self.scored]
+
+    @cached_property
     def judged_tasks(self) -> list[str]:
         """Tasks on which some model is judged."""
-        found = {Path(p).parts[-2] for p in self.scored}
+        found = {task for _, task, _ in self.cells}
         return [t for t in self.study.evaluated_tasks if t in found]
 
     def judged(self, tasks: Sequence[str], models: Sequence[str] | None = None) -> dict[str, list[str]]:
         """Scores of all cells of some tasks (and models), and what was predicted in each."""
-        scores = [
-            p for p in self.scored if Path(p).parts[-2] in tasks and (models is None or Path(p).parts[-3] in models)
-        ]
+        scores = [p for m, t, p in self.cells if t in tasks and (models is None or m in models)]
         return {"scores": scores, "predictions": [p.removesuffix(".parquet") + ".predictions.parquet" for p in scores]}
 
-    @property
+    @cached_property
     def doubts(self) -> dict[str, list[str]]:
         """Per task: the bootstrap of each cell, and the comparisons of models."""
         return {
@@ -44,7 +49,7 @@ class DoubtPlan:
             "comparisons": [f"{self.root}/comparisons/{t}.parquet" for t in self.judged_tasks],
         }
 
-    @property
+    @cached_property
     def called_together(self) -> dict[str, str]:
         """Evaluated model -> what it and those are called together that differ from it in nothing but their seed."""
         alike: dict[str, list[str]] = {}
@@ -55,22 +60,23 @@ class DoubtPlan:
             alike.setdefault(key, []).append(name)
         return {name: _together(names, self.study.models) for names in alike.values() for name in names}
 
-    @property
+    @cached_property
     def reference(self) -> str | None:
         """The model that others are compared with, by the name of its trainings; None: every pair is compared."""
         name = self.study.evaluation.reference
         return self.called_together.get(name, name) if name is not None else None
 
     # ------------------------------------------------------------------------------------------------- leakage
-    @property
+    @cached_property
     def audits(self) -> dict[tuple[str, str], list[str]]:
         """(task, dataset) -> evaluated models that were trained on the images of the dataset."""
         found: dict[tuple[str, str], list[str]] = {}
+        judged = {(model, task) for model, task, _ in self.cells}
         for task in self.judged_tasks:
             if self.side_m(task) is None:
                 continue
             for name in self.trained_models:
-                if name in self.study.evaluated_models and self.judged([task], [name])["scores"]:
+                if (name, task) in judged:
                     found.setdefault((task, self.study.models[name].dataset), []).append(name)
         return found
 
@@ -82,7 +88,13 @@ class DoubtPlan:
         dataset = self.study.datasets[settings.dataset]
         return 10.0 * dataset.patches.size_px if dataset.imagery is not None else 0.0
 
-    @property
+    @cached_property
+    def audited(self) -> dict[str, list[str]]:
+        """Scores and predictions of the cells whose models were trained on images near their task's."""
+        cells = [self.judged([task], models) for (task, _), models in self.audits.items()]
+        return {kind: [p for cell in cells for p in cell[kind]] for kind in ("scores", "predictions")}
+
+    @cached_property
     def leakage(self) -> list[str]:
         return [f"{self.root}/tasks/{t}/leakage.{d}.parquet" for t, d in self.audits]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 from greenup.config import Study, label_tables, weights
@@ -27,7 +28,7 @@ class EvaluatePlan:
     root: str
 
     # ----------------------------------------------------------------------------------------- models and tasks
-    @property
+    @cached_property
     def weighted_models(self) -> list[str]:
         """Models whose weights this study makes or fetches."""
         return [n for n, m in self.study.models.items() if m.has_weights and not m.is_given]
@@ -37,17 +38,17 @@ class EvaluatePlan:
         settings = self.model(model)
         return settings.method.path if settings.is_given else f"{self.root}/models/{model}"
 
-    @property
+    @cached_property
     def image_models(self) -> list[str]:
         """Models whose vectors are made from images."""
         return [n for n, m in self.study.models.items() if m.needs_images]
 
-    @property
+    @cached_property
     def table_models(self) -> list[str]:
         """Models whose vectors are columns of a table."""
         return [n for n, m in self.study.models.items() if not m.needs_images]
 
-    @property
+    @cached_property
     def published_models(self) -> list[str]:
         """Models whose weights others have released."""
         return [n for n, m in self.study.models.items() if m.is_published]
@@ -85,7 +86,7 @@ class EvaluatePlan:
             )
         return row
 
-    @property
+    @cached_property
     def point_tasks(self) -> list[str]:
         """Tasks on the points of a dataset; the others bring their labels in their image set."""
         return [n for n, t in self.study.tasks.items() if t.dataset is not None]
@@ -139,7 +140,7 @@ class EvaluatePlan:
             "model": self.embed_inputs(model, "points").get("model_config", []),
         }
 
-    @property
+    @cached_property
     def embeddings(self) -> list[str]:
         """Embeddings belong to datasets: tasks on the same images share them."""
         datasets = {
@@ -153,7 +154,7 @@ class EvaluatePlan:
         """The config.json by which a probe tells whether embeddings are of these weights; none without weights."""
         return [f"{self.model_folder(model)}/config.json"] if self.model(model).has_weights else []
 
-    @property
+    @cached_property
     def protocols(self) -> tuple[str, ...]:
         return ("linear", "knn")
 
@@ -165,7 +166,7 @@ class EvaluatePlan:
             has_splits=kind in SPLIT, has_places=name is None or kind in PLACED
         )
 
-    @property
+    @cached_property
     def probes(self) -> list[str]:
         return [
             f"{self.root}/probes/{m}/{t}/{p}.{f}.parquet"
@@ -211,7 +212,7 @@ class EvaluatePlan:
         files = self.dataset_files(settings.dataset)
         return json.dumps({"index": files["index"], "statistics": files["statistics"]})
 
-    @property
+    @cached_property
     def finetuned(self) -> list[str]:
         """Scores of the fine-tunings that are asked for."""
         cells = self.study.evaluation.finetune
@@ -222,17 +223,17 @@ class EvaluatePlan:
         ]
 
     # -------------------------------------------------------------------------------------- change, and competitions
-    @property
+    @cached_property
     def change_tasks(self) -> list[str]:
         """Tasks that ask which pixels have changed: judged by the siamese head, and never by embeddings."""
         return [n for n, t in self.study.tasks.items() if t.kind == "change"]
 
-    @property
+    @cached_property
     def change_models(self) -> list[str]:
         """Models that the siamese head fits on: ResNets."""
         return [n for n, m in self.study.models.items() if m.has_weights and m.backbone in ("resnet18", "resnet50")]
 
-    @property
+    @cached_property
     def change_probes(self) -> list[str]:
         return [
             f"{self.root}/probes/{m}/{t}/siamese.official.parquet"
@@ -259,7 +260,7 @@ class EvaluatePlan:
             f"add geolifeclef_blind: {{kind: geolifeclef, folder: {shown.folder}, part: blind}}",
         )
 
-    @property
+    @cached_property
     def submissions(self) -> list[str]:
         """Files for the competition: of every evaluated model, for every task on GeoLifeCLEF."""
         sets = self.study.image_sets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from greenup.config import Study
 from greenup.errors import UserError
 from greenup.tasks.image_sets.catalogue import ABOUT, check
@@ -13,7 +15,7 @@ class ImageSetPlan:
     study: Study
     root: str
 
-    @property
+    @cached_property
     def labelled_sets(self) -> list[str]:
         """Tasks whose labels come with their image set; those of change have masks instead of labels."""
         return [n for n, t in self.study.tasks.items() if t.image_set is not None and t.kind != "change"]

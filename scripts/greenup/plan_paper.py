@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from greenup.config import Model, Study
 from greenup.config.data import MiniatureImagery
 from greenup.config.methods import TrainedMethod
@@ -17,7 +19,7 @@ class PaperPlan:
     root: str
 
     # ---------------------------------------------------------------------------------------- figures and tables
-    @property
+    @cached_property
     def figures_lacking(self) -> dict[str, str | None]:
         """Every figure in the order of the report -> what the study file would need for it; None where it is made.
 
@@ -33,13 +35,13 @@ class PaperPlan:
             "fig3": None if self.probes else "models and tasks: at least one of each, judged",
             "figA1": self._lacks_dates,
             "cycles": self._lacks_dates,
-            "figA2": None if self.study.evaluated_tasks else "tasks: at least one task that is judged",
+            "figA2": None if self.mapped_tasks else "tasks: at least one task that is judged, and not of change",
             "training": None if self.trained_models else "models: at least one model that is trained",
             "season_fit": self._lacks_truth,
             "quality": None if self.used else "datasets: at least one with imagery that something asks for",
         }
 
-    @property
+    @cached_property
     def tables_lacking(self) -> dict[str, str | None]:
         """Every table in the order of the report -> what the study file would need for it; None where it is made.
 
@@ -66,27 +68,27 @@ class PaperPlan:
             "learning": None if self.compares_trainings else "models: a trained model with a `seed` of its own, judged",
         }
 
-    @property
+    @cached_property
     def _lacks_truth(self) -> str | None:
         fit = self.study.paper.season_fit
         return None if fit.datasets else "paper.season_fit: {datasets: [a dataset with phenology]}"
 
-    @property
+    @cached_property
     def figures(self) -> dict[str, str]:
         """Figures of this study by name: the PNG of each (PDF and CSV stand beside it)."""
         return {n: f"{self.root}/paper/figures/{n}.png" for n, lack in self.figures_lacking.items() if lack is None}
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, str]:
         """Tables of this study by name: the CSV of each (Markdown, LaTeX and HTML stand beside it)."""
         return {n: f"{self.root}/paper/tables/{n}.csv" for n, lack in self.tables_lacking.items() if lack is None}
 
-    @property
+    @cached_property
     def provenance(self) -> str:
         """Where each figure and table comes from, as JSON (`greenup.provenance`)."""
         return f"{self.root}/paper/provenance.json"
 
-    @property
+    @cached_property
     def paper_targets(self) -> dict[str, tuple[str, str | None]]:
         """Name of every figure and table -> the file that its target makes, and what the study lacks for it or None."""
         root = f"{self.root}/paper"
@@ -94,27 +96,32 @@ class PaperPlan:
         return figures | {n: (f"{root}/tables/{n}.csv", lack) for n, lack in self.tables_lacking.items()}
 
     # ------------------------------------------------------------------------------------ what they are drawn from
-    @property
+    @cached_property
     def fig3_model(self) -> str:
         """The model of Figure 3: the study's choice, the one that stands for SeCo-Eco, or the first that is judged."""
         judged = self.study.evaluated_models
         stands = read_names(self.study.paper.published_names).paper("ssl4eco").model("SeCo-Eco").ours
         return self.study.paper.fig3_model or next((n for n in stands if n in judged), judged[0])
 
-    @property
+    @cached_property
+    def mapped_tasks(self) -> list[str]:
+        """Evaluated tasks that have labels, which Figure A-2 shows on maps; those of change have masks instead."""
+        return [t for t in self.study.evaluated_tasks if t not in self.change_tasks]
+
+    @cached_property
     def fig3_baselines(self) -> list[str]:
         """What Figure 3 holds its model against: not the same model, trained once more from another seed."""
         alike = self.called_together
         others = [n for n in self.study.evaluated_models if alike[n] != alike[self.fig3_model]]
         return list(self.study.paper.fig3_baselines) or others
 
-    @property
+    @cached_property
     def figA1_dataset(self) -> str | None:
         """The dataset of Figure A-1; without dates there is none."""
         name = self.study.paper.figA1_dataset or self.study.paper.fig2_dataset
         return name if name in self.phenology else None
 
-    @property
+    @cached_property
     def _lacks_dates(self) -> str | None:
         return None if self.figA1_dataset else "paper.figA1_dataset: a dataset with phenology"
 
@@ -133,7 +140,7 @@ class PaperPlan:
             self.dataset(dataset).phenology, MiniaturePhenology | ImagesPhenology
         )
 
-    @property
+    @cached_property
     def check_inputs(self) -> list[str]:
         """Files behind the attributes of the sites that the rebuilt sampling is held against."""
         name = self.study.paper.check_dataset
@@ -155,17 +162,17 @@ class PaperPlan:
         images take about 600 bytes each, and share 6 000; of a dataset without images 2 000 take as much as 200."""
         return min(2_000, 6_000 // len(self.used)) if dataset in self.used else 2_000
 
-    @property
+    @cached_property
     def dated(self) -> list[str]:
         """Datasets whose four dates are made anyway: those with images, and that of Figure A-1."""
         return [n for n in self.phenology if n in self.used or n == self.figA1_dataset]
 
-    @property
+    @cached_property
     def trained_models(self) -> list[str]:
         """Models whose method is trained, with a training curve."""
         return [n for n in self.weighted_models if isinstance(self.model(n).method, TrainedMethod)]
 
-    @property
+    @cached_property
     def trainings(self) -> dict[str, dict[str, str | int | None]]:
         """Method, network (vit_tiny/8: patches of 8 px; None where there is none) and seed of every model."""
 
@@ -181,7 +188,7 @@ class PaperPlan:
             for n, m in self.study.models.items()
         }
 
-    @property
+    @cached_property
     def compares_trainings(self) -> bool:
         """Whether methods are compared over several trainings each: some evaluated model has a seed of its own."""
         trained = set(self.trained_models) & set(self.study.evaluated_models)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from greenup.config import Study
@@ -14,12 +15,12 @@ class PublishedPlan:
     study: Study
     root: str
 
-    @property
+    @cached_property
     def published_names(self) -> Names:
         """Published names -> those of this workflow, the study's own file first."""
         return read_names(self.study.paper.published_names)
 
-    @property
+    @cached_property
     def own_names(self) -> list[str]:
         """The study's own file of names, where it has one."""
         return [self.study.paper.published_names] if self.study.paper.published_names else []
@@ -28,21 +29,16 @@ class PublishedPlan:
         """Scores of the study's cells that a table of results may show: of the models, tasks, protocols and kinds of
         folds that its published names stand for."""
         wanted = cells_named(table, self.published_names)
-
-        def cell(path: str) -> tuple[str, str, str, str]:
-            protocol, folds = Path(path).stem.split(".")
-            return (*Path(path).parts[-3:-1], protocol, folds)
-
-        return [p for p in self.scored if cell(p) in wanted]
+        return [p for m, t, p in self.cells if (m, t, *Path(p).stem.split(".")) in wanted]
 
     def result_table_inputs(self, table: str) -> dict[str, list[str]]:
         """Scores, and the bootstraps of those over one official test part, whose folds have no interval."""
         scores = self.published_scores(table)
-        tasks = {Path(p).parts[-2] for p in scores if Path(p).stem.endswith(".official")}
+        tasks = {t for _, t, p in self.cells if p in scores and p.endswith(".official.parquet")}
         doubt = [f"{self.root}/comparisons/{t}.doubt.parquet" for t in self.judged_tasks if t in tasks]
         return {"probes": scores, "doubt": doubt}
 
-    @property
+    @cached_property
     def compared_models(self) -> dict[str, dict[str, str | bool | None]]:
         """Of every evaluated model what a reader of Table 2 wants to know: dataset, network, method, and weights."""
         found = {}
@@ -57,7 +53,7 @@ class PublishedPlan:
             }
         return found
 
-    @property
+    @cached_property
     def approximated_tasks(self) -> dict[str, str]:
         """Evaluated tasks whose labels are not the published ones, though they stand for them -> why."""
         packaged = self.site_data()["ecoregions"] is None

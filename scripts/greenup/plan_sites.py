@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import cached_property
 
 from pydantic import BaseModel
 
@@ -91,16 +92,16 @@ class SitesPlan:
             )
         return asdict(found)
 
-    @property
+    @cached_property
     def regions(self) -> list[Region | None]:
         """Regions of all datasets as configured, each once; None is the whole Earth."""
         return list(dict.fromkeys(map(self.region, self.study.datasets)))
 
-    @property
+    @cached_property
     def land_inputs(self) -> list[str]:
         regions = dict.fromkeys(p for d in self.study.datasets for p in self.region_inputs(d))
         return [*regions, *map(str, self._data().files.values())]
 
-    @property
+    @cached_property
     def coverage(self) -> list[str]:
         return [f"{self.root}/coverage/{d}.csv" for d in self.study.datasets]

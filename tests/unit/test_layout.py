@@ -28,9 +28,9 @@ RULES = {
 JOBS = {n: b for n, b in RULES.items() if re.search(r"^    (shell|script):", b, re.M)}
 ENTRIES = sorted((ROOT / "scripts").glob("*.py"))
 MODULES = sorted((ROOT / "scripts/greenup").rglob("*.py"))
-# Entries not named as their rule: `verify` and `repair` share one, `plan` is also the library's word; two are called by
-# the Makefile.
-SHARED = {"verify": "verify_patches", "repair": "verify_patches", "plan": "plan_costs"}
+# Rules that make no file, and their entries: `verify` and `repair` share one, `plan` is also the library's word. Two
+# more entries are called by the Makefile.
+SHARED = {"verify": "verify_patches", "repair": "verify_patches", "plan": "plan_costs", "status": "status"}
 CALLED_BY_MAKE = {"summary", "make_samples"}
 
 

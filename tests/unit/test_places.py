@@ -1,7 +1,7 @@
 """Paths as they can be shown to others."""
 
 import pytest
-from greenup.places import portable
+from greenup.places import portable, shipped
 
 
 @pytest.fixture
@@ -31,3 +31,9 @@ def test_the_folder_of_the_run_comes_first(here):
     inner = here / "checkout/trial"
     inner.mkdir()
     assert portable(inner / "a.csv", folder=inner, repository=here / "checkout") == "a.csv"
+
+
+def test_a_shipped_file_moves_with_the_checkout_that_is_run_in(here):
+    checkout = here / "checkout"
+    assert shipped("config/a.csv", folder=checkout, repository=checkout) == "config/a.csv"
+    assert shipped("config/a.csv", folder=here / "work", repository=checkout) == str(checkout / "config/a.csv")

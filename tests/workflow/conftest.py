@@ -7,13 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import hooked, own_folder
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "tests-hidden-aws-key",
+    "PC_SDK_SUBSCRIPTION_KEY": "tests-hidden-subscription",
+    "HTTP_AUTH_TOKEN": "tests-hidden-token",
+}
+"""Stand in every run's environment, and nowhere else: see test_secrets.py."""
+
+SEEN = own_folder()
+"""A file ``<script>.<environment>`` for each kind of job that ran with the packages of its environment alone."""
 
 
 def environment() -> dict[str, str]:
-    """The test's environment with its own Python first, one thread a library."""
+    """The test's environment with its own Python first, one thread a library; a job of a rule sees only the packages
+    of its conda environment."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    return hooked({**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **SECRETS}, seen=SEEN)
 
 
 def command(folder: Path, *args: str, config: Path | str = "config/tiny.yaml", cores: int = 2) -> list[str]:
@@ -21,8 +34,7 @@ def command(folder: Path, *args: str, config: Path | str = "config/tiny.yaml", c
     return [
         "snakemake", *args,
         "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder),
-        "--configfile", str(REPOSITORY / config), "--cores", str(cores), "--rerun-incomplete", "--show-failed-logs",
-        "--rerun-triggers", "mtime", "params", "input", "code",
+        "--configfile", str(REPOSITORY / config), "--cores", str(cores), "--show-failed-logs",
     ]  # fmt: skip
 
 

@@ -77,6 +77,8 @@ def study_schema() -> dict[str, Any]:
             for pattern in properties[kind]["patternProperties"]
         }
         properties[kind]["additionalProperties"] = False
+    recipe = {"type": "string", "description": "Start from this recipe of config/finetune.yaml."}
+    schema["$defs"]["FinetuneProtocol"]["properties"]["like"] = recipe
     for block in ("Model", "NamedModel"):
         method = schema["$defs"][block]["properties"]["method"]
         method["anyOf"].append({"enum": [_tag(kind)[1] for kind in _kinds(Method)]})

@@ -9,10 +9,9 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from greenup.errors import UserError
-from greenup.listing import read_rows
+from greenup.listing import check_address, is_plain, read_rows
 
 TABLE = Path(__file__).resolve().parents[3] / "config" / "label_tables.csv"
 """One row a file; the columns are the fields of `LabelTable`."""
@@ -166,11 +165,10 @@ def _read(path: Path) -> dict[str, LabelTable]:
 def _row(cells: dict[str, str], where: str) -> LabelTable:
     if cells["kind"] not in KINDS:
         raise UserError(f"{where}: kind {cells['kind']!r}", f"choose from: {', '.join(KINDS)}")
-    if not cells["name"].replace("_", "").isalnum() or not cells["file"] or "/" in cells["file"]:
+    if not cells["name"].replace("_", "").isalnum() or not is_plain(cells["file"]):
         raise UserError(f"{where}: name {cells['name']!r} or file {cells['file']!r} is none", "write plain names")
     for url in (cells["url"], *filter(None, [cells["mirror"]])):
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise UserError(f"{where}: {url!r} is no address", "write http:// or https:// and where the file lies")
+        check_address(url, where)
     kind, _, digits = cells["checksum"].partition(":")
     if cells["checksum"] and len(digits) != {"sha256": 64, "md5": 32}.get(kind):
         raise UserError(f"{where}: checksum {cells['checksum']!r} is neither", "write sha256:<64 digits> or md5:<32>")

@@ -13,6 +13,7 @@ from greenup.config.ablation import expand
 from greenup.config.explain import explain, nearest
 from greenup.config.study import Study
 from greenup.errors import UserError
+from greenup.redact import credentials_in
 
 LIBRARY = Path(__file__).resolve().parents[3] / "config"
 """Folder with the libraries of named blocks: datasets.yaml, models.yaml, image_sets.yaml, tasks.yaml, finetune.yaml,
@@ -35,6 +36,12 @@ def resolve(written: Mapping[str, Any], *, library: Path = LIBRARY, where: str =
     between the two. A block ``ablation`` adds the datasets and models of its grid to those written.
     Raises `UserError` with every error found, each placed at the key that the user wrote.
     """
+    # Configuration is copied into records, job scripts, cards and the report, so none may stand in it.
+    if secret := next(credentials_in(written), None):
+        raise UserError(
+            f"{where}: {secret}: holds a password, token or signature",
+            "leave it out of the address; logins are read from ~/.netrc or the environment (docs/security.md)",
+        )
     given = written
     if written.get("ablation") is not None:
         written, grid = expand(written, where, _read_yaml(library / "datasets.yaml"), merge)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from greenup.bands import PRODUCTS, check_bands, sources_of
 from greenup.errors import UserError
-from greenup.listing import read_rows
+from greenup.listing import check_address, is_plain, read_rows
 
 InputScale = Literal[
     "standardise",
@@ -196,10 +196,10 @@ def _row(cells: dict[str, str], where: str) -> ReleasedWeights:
         raise UserError(f"{where}, column 'zero_when_missing': {unknown[0]!r} is none of the channels", "leave it out")
     if lacking := set(sources_of(values["channels"])) - set(PRODUCTS[cells["product"]]):
         raise UserError(f"{where}: {cells['product']} has no band {min(lacking)!r}", "mend channels or product")
-    if not cells["name"].replace("_", "").isalnum() or not cells["file"] or "/" in cells["file"]:
+    if not cells["name"].replace("_", "").isalnum() or not is_plain(cells["file"]):
         raise UserError(f"{where}: name {cells['name']!r} or file {cells['file']!r} is none", "write plain names")
-    if cells["url"] and urlsplit(cells["url"]).scheme not in ("http", "https"):
-        raise UserError(f"{where}: {cells['url']!r} is no address", "write http:// or https:// and where the file lies")
+    if cells["url"]:
+        check_address(cells["url"], where)
     if cells["url"] and PurePosixPath(unquote(urlsplit(cells["url"]).path)).name != cells["file"]:
         raise UserError(f"{where}: {cells['url']!r} does not end in {cells['file']!r}", "write the file's name there")
     kind, _, digits = cells["checksum"].partition(":")

@@ -11,10 +11,16 @@ import pandas as pd
 
 from greenup.errors import PassingError as PassingError
 from greenup.grids import PatchGrid
+from greenup.redact import redact
 
 
 class SceneMissing(Exception):
-    """The archive says that this scene or these pixels do not exist: final, recorded as such, never tried again."""
+    """The archive says that this scene or these pixels do not exist: final, recorded as such, never tried again.
+
+    Its words stand in ledgers; credentials in them are hidden."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 UNKNOWN_MASK: dict[str, int] = {"SCL": 0, "QA60": 65_535, "CLDPRB": 65_535, "CSPLUS": 65_535}

@@ -67,9 +67,6 @@ def _simulated(flags: pd.Series) -> str:
 
 def _place(file: str) -> str:
     path = Path(file)
-    if path.is_absolute() and ".." in path.parts:
-        # Packaged files come as Snakemake's copy of rules/../config/...
-        return file.rpartition("/../")[2]
     return (path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path).as_posix()
 
 

@@ -99,7 +99,12 @@ def write_report(
         "commands": [(run(), "everything that is missing or out of date")]
         + [(run(stage), _STAGES.get(stage, f"stage {stage}")) for stage in stages],
         "configuration": yaml.safe_dump(
-            study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+            # Of the keys that change only the speed the page knows nothing: it is not written anew for them.
+            study.model_dump(mode="json", exclude={"runtime"}),
+            sort_keys=False,
+            allow_unicode=True,
+            width=100,
+            default_flow_style=None,
         ),
         "versions": report_facts.versions(),
         "attribution": report_facts.attribution(study),

@@ -1,4 +1,4 @@
-"""What is refused before a training starts: batches and queues that sites and processes cannot fill."""
+"""What is refused before a training starts: batches and queues that the sites cannot fill."""
 
 from __future__ import annotations
 
@@ -36,15 +36,3 @@ def check_sites(method: TrainedMethod, training: Sequence[Site], where: str) -> 
         )
     if not sum(s.weight for s in training) > 0:
         raise UserError("index: column 'weight': all training sites have weight 0", "give some site a weight above 0")
-
-
-def check_parts(method: TrainedMethod, processes: int, where: str) -> None:
-    """Refuse a batch that the processes and accumulated parts cannot share equally."""
-    parts = processes * method.accumulate
-    if method.batch_size % parts:
-        up = -(-method.batch_size // parts) * parts
-        raise UserError(
-            f"{where}.batch_size: {method.batch_size} cannot be cut into equal parts for {processes} processes x "
-            f"accumulate {method.accumulate}",
-            f"write batch_size: {up} (and a queue that is a multiple of it), or other runtime.devices",
-        )

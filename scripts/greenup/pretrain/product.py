@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def save_model(folder: str | Path, backbone: nn.Module, preprocess: Preprocess, 
     weights = {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()}
     with atomic_path(folder / WEIGHTS) as temporary:
         # Written by Python rather than by safetensors, which makes files that only their owner may read.
-        temporary.write_bytes(save(weights, metadata={"format": "pt", "channels": ",".join(preprocess.channels)}))
+        data = save(weights, metadata={"format": "pt", "channels": ",".join(preprocess.channels)})
+        temporary.write_bytes(_in_order(data))
         config = {**about, "preprocess": preprocess.to_json(), "weights_checksum": _checksum(temporary)}
         write_json(folder / CONFIG, config)
 
@@ -55,6 +57,18 @@ def load_model(folder: str | Path) -> tuple[nn.Module, Preprocess, dict[str, Any
     backbone = build(config["architecture"])
     backbone.load_state_dict(weights)
     return backbone.eval(), preprocess, config
+
+
+def _in_order(data: bytes) -> bytes:
+    """A file of safetensors with its metadata in alphabetical order.
+
+    The package writes them in an order that differs from call to call: the same weights would have two checksums.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return data[:8] + text.ljust(start - 8) + data[start:]
 
 
 def _checksum(path: Path) -> str:

@@ -32,7 +32,7 @@ WAITING = 0.2
 """Share of an epoch spent waiting for data that is told as something to mend."""
 STOPPED_BY = (signal.SIGTERM, signal.SIGUSR1)
 """Signals that save and end a training; a scheduler can be asked to send one before it kills
-(``sbatch --signal=B:USR1@120``). The exit status is 128 + their number, as if they had killed: 143, 138."""
+(``sbatch --signal=USR1@300``). The exit status is 128 + their number, as if they had killed: 143, 138."""
 
 _MENDS = {
     "seco": "lower optimizer.lr, raise key_momentum, or lengthen the queue",
@@ -136,6 +136,8 @@ class Progress(pl.Callback):
         if late or stop or (at_end and worth) or module.step == module.total_steps:
             self._save(module)
         if stop and module.step < module.total_steps:
+            # The others wait here until it is written: srun may end them all soon after the first to end.
+            self.council.highest(0)
             if self.first:
                 name = signal.Signals(int(stop)).name
                 log.warning("asked to stop (%s) at step %d: the same command continues there", name, module.step)

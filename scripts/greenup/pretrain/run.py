@@ -23,9 +23,10 @@ from greenup.pretrain.calibrate import calibrate
 from greenup.pretrain.card import SMOKE_SITES, describe, model_card
 from greenup.pretrain.checkpoints import Checkpoints
 from greenup.pretrain.data import OpenStore, open_patch_store, sites_of, split_held_out
-from greenup.pretrain.feasible import check_parts, check_sites
+from greenup.pretrain.feasible import check_sites
 from greenup.pretrain.preprocess import Preprocess
 from greenup.pretrain.probe import readable
+from greenup.pretrain.processes import check_parts
 from greenup.pretrain.product import CARD, CURVES, save_model
 from greenup.pretrain.trainer import is_first, team_of
 from greenup.pretrain.training import Job, train
@@ -75,7 +76,7 @@ def pretrain_model(
     team = team_of(runtime if trained else runtime.model_copy(update={"devices": 1}))
     # Loading workers and the step share the threads given: on two cores one loads while the other learns. More threads
     # than cores make a step many times slower, since OpenMP's threads wait for one another by spinning.
-    torch.set_num_threads(max(1, threads // team.devices - (runtime.workers if trained else 0)))
+    torch.set_num_threads(max(1, threads // team.sharing - (runtime.workers if trained else 0)))
     cv2.setNumThreads(0)
 
     rows, training = [], []

@@ -28,13 +28,17 @@ from greenup.pretrain.distributed import PATIENCE
 
 @dataclass(frozen=True)
 class Team:
-    """The processes that train one model: ``nodes`` machines of ``devices`` each, and who this one is among them."""
+    """The processes that train one model: ``nodes`` machines of ``devices`` each, and who this one is among them.
+
+    ``sharing``: how many of them share the threads of the job. Slurm gives each task cores of its own.
+    """
 
     accelerator: str
     devices: int
     nodes: int
     rank: int
     environment: ClusterEnvironment
+    sharing: int = 1
 
     @property
     def size(self) -> int:
@@ -44,7 +48,8 @@ class Team:
 def team_of(runtime: Runtime) -> Team:
     """Under srun with several tasks, or torchrun, they are the processes; else ``runtime.devices`` on this machine.
 
-    Raises `UserError` for a GPU where there is none, or for more than there are.
+    Raises `UserError` for a GPU where there is none, for more than there are, and for tasks that srun has spread
+    unequally over the nodes.
     """
     has_gpu = torch.cuda.is_available()
     if runtime.accelerator == "gpu" and not has_gpu:
@@ -56,24 +61,33 @@ def team_of(runtime: Runtime) -> Team:
     env = os.environ
     # SLURM_STEP_*: set by srun alone; a batch script sees SLURM_NTASKS too.
     if int(env.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-        nodes = int(env.get("SLURM_STEP_NUM_NODES", 1))
+        nodes, spread = int(env.get("SLURM_STEP_NUM_NODES", 1)), env.get("SLURM_STEP_TASKS_PER_NODE", "")
+        # Such as 4(x2): four tasks on each of two nodes; a comma stands between nodes of different numbers.
+        if "," in spread or int(env["SLURM_STEP_NUM_TASKS"]) % nodes:
+            raise UserError(
+                f"srun has started {env['SLURM_STEP_NUM_TASKS']} processes unequally on {nodes} nodes ({spread})",
+                "give srun --ntasks-per-node",
+            )
         devices, number = int(env["SLURM_STEP_NUM_TASKS"]) // nodes, int(env["SLURM_PROCID"])
+        sharing = 1
         # Lightning asks for it even where srun was given tasks and nodes alone.
         env["SLURM_NTASKS_PER_NODE"] = str(devices)
         environment: ClusterEnvironment = SLURMEnvironment(auto_requeue=False)
     elif "TORCHELASTIC_RUN_ID" in env:
         devices = int(env["LOCAL_WORLD_SIZE"])
         nodes, number = int(env["WORLD_SIZE"]) // devices, int(env["RANK"])
+        sharing = devices
         environment = TorchElasticEnvironment()
     else:
         devices, nodes, number = runtime.devices, 1, int(env.get("LOCAL_RANK", 0)) if runtime.devices > 1 else 0
-        environment = LightningEnvironment()
+        environment, sharing = LightningEnvironment(), devices
     if accelerator == "gpu" and devices > torch.cuda.device_count():
         raise UserError(
-            f"runtime.devices: {devices}, but torch sees {torch.cuda.device_count()} GPUs on this machine",
-            f"write devices: {torch.cuda.device_count()}",
+            f"{devices} processes on this machine (runtime.devices, or tasks of srun), but torch sees "
+            f"{torch.cuda.device_count()} GPUs",
+            f"write devices: {torch.cuda.device_count()}; under srun as many tasks a node as it has, seen by all",
         )
-    return Team(accelerator, devices, nodes, number, environment)
+    return Team(accelerator, devices, nodes, number, environment, sharing)
 
 
 def is_first(team: Team | None = None) -> bool:
@@ -88,8 +102,10 @@ def build_trainer(method: TrainedMethod, team: Team, steps: int, folder: Path, c
     """A Trainer that takes ``steps`` optimiser steps and nothing else: no bars, no folders, no requeueing."""
     for chatty in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    # Advice for other uses: workers are set by the user, and the loader runs over the whole training at once.
-    for advice in ("does not have many workers", "GPU available but not used", "isinstance.treespec, LeafSpec"):
+    # Advice for other uses: workers are set by the user, the loader runs over the whole training at once, and the rule
+    # calls srun where it is wanted.
+    advices = ("does not have many workers", "GPU available but not used", "isinstance.treespec, LeafSpec")
+    for advice in (*advices, "`srun` command is available"):
         warnings.filterwarnings("ignore", message=f".*{advice}.*")
     return pl.Trainer(
         accelerator=team.accelerator,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from greenup.archives import read_member
 from greenup.errors import UserError
 from greenup.sites import packaged
 from greenup.sites.sources import SiteData
@@ -67,7 +68,7 @@ def _text(path: Path) -> str:
             tables = [n for n in tables if n.lower().endswith(".csv")] or tables
             if len(tables) != 1:
                 raise UserError(f"{path}: tables in the archive: {', '.join(tables) or 'none'}", "leave one in it")
-            raw = archive.read(tables[0])
+            raw = read_member(archive, tables[0], str(path))
     return raw.decode("utf-8-sig")
 
 

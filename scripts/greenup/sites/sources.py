@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from greenup.config.explain import nearest
 from greenup.config.sites import Sources
 from greenup.errors import UserError
-from greenup.listing import read_rows
+from greenup.listing import check_address, is_plain, read_rows
 
 TABLE = Path(__file__).resolve().parents[3] / "config" / "sources.csv"
 """One row a file that can be fetched; the columns are the fields of `SourceFile`."""
@@ -115,8 +115,9 @@ def _read(path: Path) -> dict[str, SourceFile]:
         if not file.name or file.name == PACKAGED or file.name in found or not file.name.replace("_", "").isalnum():
             raise UserError(f"{where}: name {file.name!r} is taken or no name", "write one of its own: a-z, 0-9 and _")
         for url in (file.url, *filter(None, [file.mirror])):
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise UserError(f"{where}: {url!r} is no address", "write http:// or https:// and where the file lies")
+            check_address(url, where)
+        if not is_plain(file.path.name):
+            raise UserError(f"{where}: {file.path.name!r} is no name of a file", "mend member, or the end of url")
         kind, _, digits = file.checksum.partition(":")
         if file.checksum and len(digits) != {"sha256": 64, "md5": 32}.get(kind):
             raise UserError(f"{where}: checksum {file.checksum!r} is neither", "write sha256:<64 digits> or md5:<32>")

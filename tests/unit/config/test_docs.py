@@ -102,3 +102,41 @@ def test_the_graph_shows_the_rules():
     # A grid of models.
     apart |= {"ablation_table"}
     assert shown == rules - apart | {"all"}
+
+
+def test_contributing_names_what_exists():
+    """Paths, names in the library and variables of the page; `...` and <...> stand for what is to be written."""
+    text = re.sub(r"```.*?```", "", TEXT["CONTRIBUTING.md"], flags=re.S)
+    library = ROOT / "scripts/greenup"
+    code = "\n".join(p.read_text() for p in library.rglob("*.py"))
+    checked = 0
+    for quoted in re.findall(r"`([^`]+)`", text):
+        if "<" in quoted or "..." in quoted or " " in quoted:
+            continue
+        if "/" in quoted or quoted.endswith((".py", ".toml", ".lock", ".md")):
+            assert any((base / quoted.rstrip("/")).exists() for base in (ROOT, library)), quoted
+            checked += 1
+        elif match := re.fullmatch(r"(greenup(?:\.[a-z_]+)+?)(?:\.(\w+))?(?:\(.*\))?", quoted):
+            module = ROOT.joinpath("scripts", *match[1].split("."))
+            assert module.with_suffix(".py").exists() or module.is_dir(), quoted
+            checked += 1
+        elif re.fullmatch(r"[A-Z][A-Za-z]+|[a-z]+_[a-z_]+", quoted):
+            assert re.search(rf"\b{quoted}\b", code), quoted
+            checked += 1
+    assert checked > 25
+
+
+def test_links_between_pages_lead_somewhere():
+    """Files, and headings of pages as GitHub names them."""
+    for page, text in TEXT.items():
+        for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S)):
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            path, _, anchor = target.partition("#")
+            there = (ROOT / page).parent / path if path else ROOT / page
+            assert there.exists(), f"{page}: {target}"
+            if anchor and there.suffix == ".md":
+                heads = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.M)
+                assert anchor in {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}, (
+                    f"{page}: {target}"
+                )

@@ -9,7 +9,7 @@ from fakes import METHODS
 from greenup.config import Runtime
 from greenup.errors import UserError
 from greenup.pretrain.distributed import alone, gathered, mean_over_all, rank, synchronise_batch_norms, world
-from greenup.pretrain.feasible import check_parts
+from greenup.pretrain.processes import check_parts
 from greenup.pretrain.trainer import is_first, team_of
 from small import SmallNetwork
 from together import finish, start
@@ -130,9 +130,9 @@ def test_a_gpu_that_is_not_there_is_refused():
 def test_more_devices_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(UserError, match=r"runtime\.devices: 4, but torch sees 2 GPUs") as caught:
+    with pytest.raises(UserError, match=r"4 processes on this machine .*, but torch sees 2 GPUs") as caught:
         team_of(Runtime(devices=4))
-    assert caught.value.mend == "write devices: 2"
+    assert caught.value.mend.startswith("write devices: 2")
 
 
 def test_a_batch_that_processes_cannot_share_is_refused(model):
@@ -153,6 +153,21 @@ def test_tasks_of_srun_are_the_team(monkeypatch):
     team = team_of(Runtime(accelerator="cpu"))
     assert (team.size, team.nodes, team.devices, team.rank) == (8, 2, 4, 5)
     assert not team.environment.auto_requeue and not is_first(team) and not is_first()
+
+
+def test_tasks_of_srun_have_cores_of_their_own_and_processes_of_one_job_share_them(monkeypatch):
+    assert team_of(Runtime(accelerator="cpu", devices=4)).sharing == 4
+    for key, value in {"STEP_NUM_TASKS": 4, "STEP_NUM_NODES": 1, "PROCID": 0, "NTASKS": 4}.items():
+        monkeypatch.setenv(f"SLURM_{key}", str(value))
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "4")
+    assert team_of(Runtime(accelerator="cpu")).sharing == 1
+
+
+def test_tasks_that_srun_spreads_unequally_are_refused(monkeypatch):
+    for key, value in {"STEP_NUM_TASKS": 4, "STEP_NUM_NODES": 2, "STEP_TASKS_PER_NODE": "3,1", "PROCID": 0}.items():
+        monkeypatch.setenv(f"SLURM_{key}", str(value))
+    with pytest.raises(UserError, match=r"4 processes unequally on 2 nodes \(3,1\)"):
+        team_of(Runtime(accelerator="cpu"))
 
 
 def test_a_batch_script_of_slurm_is_one_process(monkeypatch):

@@ -7,6 +7,7 @@ from greenup.pretrain.backbones import architecture_of, backbone_of, build_backb
 from greenup.pretrain.preprocess import Preprocess
 from greenup.pretrain.product import how_to_load, load_model, save_model
 from learners import model_of
+from safetensors import safe_open
 
 RESNET = {"name": "resnet18", "arguments": {"in_chans": 3, "num_classes": 0}}
 PREPROCESS = Preprocess(("B2", "B8", "NDVI"), "reflectance", (0.0,) * 3, (1e4,) * 3, 32)
@@ -50,6 +51,16 @@ def test_lines_load_a_vit_of_any_method(tmp_path, monkeypatch, method, library):
     for size in (32, 48):
         x = torch.randn(2, 3, size, size)
         assert torch.allclose(names["backbone"](x), backbone(x), atol=1e-5)
+
+
+def test_the_same_weights_are_the_same_file(saved, tmp_path):
+    _, backbone = saved
+    for i in range(20):
+        save_model(tmp_path / str(i), backbone, PREPROCESS, {"architecture": RESNET, "name": "m"})
+    assert len({(tmp_path / str(i) / "weights.safetensors").read_bytes() for i in range(20)}) == 1
+    with safe_open(tmp_path / "0/weights.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt", "channels": "B2,B8,NDVI"}
+        assert set(file.keys()) == set(backbone.state_dict())
 
 
 def test_others_may_read_the_weights(saved):

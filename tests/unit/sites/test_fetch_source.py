@@ -1,7 +1,9 @@
 """Fetching from a server on this machine that fails in the ways servers do."""
 
 import hashlib
+import io
 import threading
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -173,3 +175,51 @@ class TestFailures:
         with pytest.raises(UserError):
             fetch_source(file, tmp_path / "cover.tif")
         assert (tmp_path / "cover.tif").read_bytes() == BODY
+
+
+class TestChecksumsThatSayLittle:
+    """The log tells what cannot be known, and what was had the first time must come again."""
+
+    @pytest.mark.parametrize(
+        "checksum, told",
+        [("", "has no checksum of this file"), (sha256(BODY)[:15], "only the first digits of the checksum")],
+    )
+    def test_the_first_download_is_told_and_holds_the_next(self, checksum, told, server, file, tmp_path, caplog):
+        target, file = tmp_path / "cover.tif", replace(file, checksum=checksum)
+        fetch_source(file, target)
+        assert told in caplog.text and "cover.tif.sha256" in caplog.text
+        caplog.clear()
+        target.unlink()
+        fetch_source(file, target)
+        assert told not in caplog.text, "the record is there now"
+        record = tmp_path / "cover.tif.sha256"
+        record.write_text(record.read_text().replace(record.read_text()[:4], "0000"))
+        target.unlink()
+        with pytest.raises(UserError, match=r"(?s)by .*cover\.tif\.sha256 it was sha256:0000.*delete"):
+            fetch_source(file, target)
+        assert not target.exists()
+
+    def test_a_whole_checksum_needs_no_words_and_no_record(self, file, tmp_path, caplog):
+        (tmp_path / "cover.tif.sha256").write_text(f"{'0' * 64}  cover.tif\n")
+        fetch_source(replace(file, checksum=sha256(BODY)), tmp_path / "cover.tif")
+        assert "checksum" not in caplog.text
+
+
+class TestArchivesMadeToDoHarm:
+    def test_members_lie_beside_the_target_whatever_they_are_called(self, server, file, tmp_path):
+        parts = {f"../../x/land.{s}": s.encode() for s in ("shp", "dbf")}
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as contents:
+            for name, data in parts.items():
+                contents.writestr(name, data)
+        server.files["/z.zip"] = buffer.getvalue()
+        folder = tmp_path / "a" / "b"
+        fetch_source(replace(file, url=f"{server.url}/z.zip", member="land.shp"), folder / "land.shp")
+        assert left(tmp_path) == left(folder) == {"land.shp", "land.dbf", "z.zip.sha256"}
+
+    def test_a_bomb_leaves_nothing(self, server, file, tmp_path, monkeypatch):
+        monkeypatch.setattr("greenup.archives.BOMB_BYTES", 1 << 20)
+        server.files["/z.zip"] = archive(land_dot_tif=bytes(4 << 20))
+        with pytest.raises(UserError, match="zip bomb"):
+            fetch_source(replace(file, url=f"{server.url}/z.zip", member="land.tif"), tmp_path / "land.tif")
+        assert left(tmp_path) == set()

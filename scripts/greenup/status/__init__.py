@@ -1,0 +1,1 @@
+"""What of a study is done, missing, outdated and why, in words."""
