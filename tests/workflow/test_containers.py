@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from tests.workflow.conftest import REPOSITORY, command, environment, snakemake
+from .conftest import REPOSITORY, command, environment, snakemake
 
 TARGET = "results/tiny/coverage/land.parquet"
 

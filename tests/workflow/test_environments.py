@@ -1,7 +1,8 @@
 """Jobs of a whole run do with the packages of their conda environment (the hook stands in `environment`)."""
 
 from tests.environments import scripts_by_env
-from tests.workflow.conftest import SEEN
+
+from .conftest import SEEN
 
 
 def test_jobs_of_the_tiny_study_saw_the_packages_of_their_environment_alone(tiny):

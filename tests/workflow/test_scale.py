@@ -14,7 +14,7 @@ from greenup.config.load import load_study
 from greenup.plan import Plan
 from greenup.tasks.image_sets.catalogue import ABOUT
 
-from tests.workflow.conftest import REPOSITORY, command, environment
+from .conftest import REPOSITORY, command, environment
 
 HEAVY = {"geopandas", "h5py", "rasterio", "torch", "sklearn", "matplotlib"}
 """Not numpy and pandas, which Snakemake's Slurm plugin imports wherever it is installed; see test_plan_scale.py."""

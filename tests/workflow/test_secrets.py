@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 import yaml
 
-from tests.workflow.conftest import REPOSITORY, SECRETS, snakemake
+from .conftest import REPOSITORY, SECRETS, snakemake
 
 TYPED = "tests-hidden-typed"
 
