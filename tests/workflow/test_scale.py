@@ -19,13 +19,15 @@ from .conftest import REPOSITORY, command, environment
 HEAVY = {"geopandas", "h5py", "rasterio", "torch", "sklearn", "matplotlib"}
 """Not numpy and pandas, which Snakemake's Slurm plugin imports wherever it is installed; see test_plan_scale.py."""
 WATCHED = """
-import json, resource, sys
+import json, re, sys
+from pathlib import Path
 from snakemake.cli import main
 try:
     main(sys.argv[1:])
 except SystemExit as end:
     status = end.code
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# Not getrusage, which counts what the process that started this one had in memory.
+peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 print(json.dumps({"status": status, "peak": peak, "modules": sorted(sys.modules)}))
 """
 EXECUTORS = REPOSITORY / "benchmarks" / "executors"

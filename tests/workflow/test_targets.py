@@ -50,10 +50,11 @@ def test_a_study_of_images_alone_exports_them(tmp_path):
 
 
 def test_full_paper_plans_on_the_slurm_profile():
-    """As typed in the README, from the repository's root, on config/paper.yaml."""
+    """As typed in the README, from the repository's root, on config/paper.yaml; with the example of a site file."""
     done = subprocess.run(
         ["snakemake", "--profile", "slurm", "-n", "--quiet"],
-        cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=300,
+        cwd=REPOSITORY, env={**environment(), "GREENUP_SITE": "profiles/slurm/site.example.yaml"},
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
 

@@ -127,22 +127,33 @@ class Work:
         shards when the number of shards is changed. Of each file that has some, its columns stay in memory."""
         self.close()
         scenes = {scene.encode() for scene, _ in wanted}
-        others = sorted([*self.folder.parent.glob("*/previous.h5"), *self.folder.parent.glob("*/moved.*.h5")])
-        for path in dict.fromkeys([self.previous_path, *others]):
-            if len(self._previous) == len(wanted):
-                break
-            file = _open(path, self.form, wider=True)
-            if file is None:
-                continue
-            hits = {}
-            for i, scene in enumerate(file.column("scene_id").tolist()):
-                if scene in scenes and (key := key_of(file.row(i))) in wanted and key not in self._previous:
-                    hits[key] = (file, i)
-            if hits:
-                self._previous.update(hits)
-                self._opened.append(file)
-            else:
-                file.close()
+        looked_at: set[tuple[Path, int]] = set()
+        # Other jobs may replace their files meanwhile, and then keep the old ones under another name: looked for again.
+        while len(self._previous) < len(wanted) and (new := self._finished() - looked_at):
+            for path, _ in sorted(new, key=lambda f: (f[0] != self.previous_path, f[0])):
+                if len(self._previous) == len(wanted):
+                    break
+                file = _open(path, self.form, wider=True)
+                if file is None:
+                    continue
+                hits = {}
+                for i, scene in enumerate(file.column("scene_id").tolist()):
+                    if scene in scenes and (key := key_of(file.row(i))) in wanted and key not in self._previous:
+                        hits[key] = (file, i)
+                if hits:
+                    self._previous.update(hits)
+                    self._opened.append(file)
+                else:
+                    file.close()
+            looked_at |= new
+
+    def _finished(self) -> set[tuple[Path, int]]:
+        """The finished shards of the dataset, this and all others: path and inode."""
+        found = set()
+        for path in (p for name in ("previous.h5", "moved.*.h5") for p in self.folder.parent.glob(f"*/{name}")):
+            with suppress(FileNotFoundError):
+                found.add((path, path.stat().st_ino))
+        return found
 
     def previous(self, key: Key) -> Found | None:
         """An image of a finished shard, if its checksum is still right.

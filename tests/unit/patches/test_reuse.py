@@ -18,6 +18,7 @@ from greenup.errors import UserError
 from greenup.files import read_table
 from greenup.grids import PatchGrid, grid_for_site
 from greenup.imagery.base import PassingError, Pixels, SceneMissing
+from greenup.patches import work
 from greenup.patches.container import Form, ShardFile
 from greenup.patches.fetch import shares
 from greenup.patches.ledger import check_scenes
@@ -110,6 +111,24 @@ def test_another_number_of_shards_fetches_nothing_in_whatever_order(study, order
     for shard in (0, 1):
         with ShardFile(study.pixels(shard)) as file:
             assert all(file.is_intact(i) for i in range(len(file)))
+
+
+def test_a_shard_that_is_replaced_while_others_look_still_gives_its_images(study, monkeypatch):
+    few, more = site_table(12, shards=2), site_table(12, shards=3)
+    scenes = scene_table(few)
+    export_all(study, few, scenes, FakeSource())
+    source, opened, between = FakeSource(), work._open, []
+
+    def open_later(path, form, wider=False):
+        # The first job has just looked which files there are; now the other ends.
+        if path == study.work(0) / "previous.h5" and not between:
+            between.append(path)
+            export_all(study, more, scenes, source, order=[0])
+        return opened(path, form, wider=wider)
+
+    monkeypatch.setattr(work, "_open", open_later)
+    export_all(study, more, scenes, source, order=[1])
+    assert between and not source.reads
 
 
 def test_unfinished_work_moves_with_its_site(study):
