@@ -60,6 +60,11 @@ def copy_until(stage: str, clean: Path, folder: Path) -> Path:
     return folder
 
 
+def _hear_interrupts() -> None:
+    """As at a terminal: what a shell starts in the background, as CI does with these tests, is made deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class ClusterRun:
     """A study in a folder, run by ``snakemake --profile slurm``; ``faults``: what shards meet (sitecustomize.py)."""
@@ -78,7 +83,13 @@ class ClusterRun:
         command = self.slurm.command(*call(self.folder, *words, "--profile", "slurm"), cwd=REPOSITORY)
         with log.open("wb") as out:
             controller = subprocess.Popen(
-                command, env=env, cwd=REPOSITORY, stdout=out, stderr=out, start_new_session=True
+                command,
+                env=env,
+                cwd=REPOSITORY,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                preexec_fn=_hear_interrupts,
             )
         self._controllers.append(controller)
         self._logs.append(log)
