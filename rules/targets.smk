@@ -1,4 +1,4 @@
-# Every figure and every table is asked for by its name. Included last: it looks at the rules of all others.
+# Every figure and every table is asked for by its name. Included after the rules that make them, which it looks at.
 
 from greenup.places import portable
 
